@@ -1,0 +1,1 @@
+"""The advisor: IAM Access Advisor audits. Knows nothing of Slack."""

@@ -1,0 +1,142 @@
+"""What IAM policy documents grant. Reads only; knows no entity and no report.
+
+Source for the language: IAM User Guide, "IAM JSON policy element reference". Actions match without regard to case,
+with `*` and `?` as the only wildcards.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+from advisor.core.model import Policy
+
+
+class Catalogue(Protocol):
+    """Every service and action that AWS has today, as far as somebody keeps a list."""
+
+    def services(self) -> frozenset[str]:
+        """All service prefixes, in lower case."""
+
+    def actions(self, service: str) -> Mapping[str, frozenset[str]]:
+        """The actions of one service with their access levels; empty where the service is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement, read with single values as lists. `blanket`: any resource, no condition."""
+
+    allow: bool
+    actions: tuple[str, ...]
+    not_actions: tuple[str, ...]
+    blanket: bool
+
+    def services(self, catalogue: Catalogue) -> frozenset[str]:
+        """The services of which this statement names at least one action."""
+        if self.not_actions:
+            whole = {p.partition(":")[0].lower() for p in self.not_actions if p.endswith(":*")}
+            return frozenset() if _everything(self.not_actions) else catalogue.services() - whole
+        if _everything(self.actions):
+            return catalogue.services()
+        return frozenset(p.partition(":")[0].lower() for p in self.actions if ":" in p)
+
+    def whole_services(self, catalogue: Catalogue) -> frozenset[str]:
+        """The services that this statement covers to the last action, on any resource and unconditionally."""
+        if not self.blanket:
+            return frozenset()
+        if self.not_actions:
+            touched = {p.partition(":")[0].lower() for p in self.not_actions}
+            return frozenset() if _everything(self.not_actions) else catalogue.services() - touched
+        if _everything(self.actions):
+            return catalogue.services()
+        return frozenset(p[:-2].lower() for p in self.actions if p.endswith(":*"))
+
+    def names(self, action: str) -> bool:
+        """Whether `service:Action` is one that this statement speaks of."""
+        if self.not_actions:
+            return not any(matches(p, action) for p in self.not_actions)
+        return any(matches(p, action) for p in self.actions)
+
+
+def statements(text: str) -> tuple[Statement, ...]:
+    """The statements of a policy document. Raises ValueError where the text is no JSON object."""
+    document = json.loads(text.lstrip("\ufeff"))
+    if not isinstance(document, dict):
+        raise ValueError("a policy document is a JSON object")
+    return tuple(_statement(s) for s in _listed(document.get("Statement")) if isinstance(s, dict))
+
+
+def _statement(raw: dict[str, object]) -> Statement:
+    return Statement(
+        allow=raw.get("Effect") == "Allow",
+        actions=tuple(str(a) for a in _listed(raw.get("Action"))),
+        not_actions=tuple(str(a) for a in _listed(raw.get("NotAction"))),
+        blanket="*" in _listed(raw.get("Resource")) and not raw.get("Condition"),
+    )
+
+
+def _listed(value: object) -> list[object]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list) else [value]
+
+
+def _everything(patterns: Iterable[str]) -> bool:
+    return any(p in {"*", "*:*"} for p in patterns)
+
+
+@lru_cache(maxsize=4096)
+def _regex(pattern: str) -> re.Pattern[str]:
+    body = "".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in pattern)
+    return re.compile(body, re.IGNORECASE | re.DOTALL)
+
+
+def matches(pattern: str, action: str) -> bool:
+    """Whether an Action pattern covers `service:Action`."""
+    return pattern == "*" or _regex(pattern).fullmatch(action) is not None
+
+
+def services_granted(policies: Iterable[Policy], catalogue: Catalogue) -> dict[str, tuple[str, ...]]:
+    """Services that these documents allow, each with the names of the policies that do.
+
+    A service that is denied whole somewhere is left out, as Access Advisor leaves it out.
+    """
+    granted: dict[str, list[str]] = {}
+    denied: set[str] = set()
+    for policy in policies:
+        for statement in statements(policy.text):
+            if not statement.allow:
+                denied |= statement.whole_services(catalogue)
+                continue
+            for service in statement.services(catalogue):
+                names = granted.setdefault(service, [])
+                if policy.name not in names:
+                    names.append(policy.name)
+    return {s: tuple(names) for s, names in sorted(granted.items()) if s not in denied}
+
+
+def actions_granted(policies: Iterable[Policy], service: str, catalogue: Catalogue) -> frozenset[str]:
+    """The actions of one service (without its prefix) that these documents allow and do not deny outright."""
+    read = [s for p in policies for s in statements(p.text)]
+    allows = [s for s in read if s.allow]
+    denies = [s for s in read if not s.allow and s.blanket]
+    return frozenset(
+        name
+        for name in catalogue.actions(service)
+        if any(s.names(f"{service}:{name}") for s in allows)
+        and not any(s.names(f"{service}:{name}") for s in denies)
+    )
+
+
+def allows_everything(text: str) -> bool:
+    """Whether one statement allows every action on every resource: an administrator's line."""
+    return any(s.allow and s.blanket and _everything(s.actions) for s in statements(text))
+
+
+def uses_not_action(text: str) -> bool:
+    """Whether a document allows by NotAction, which cannot be cut without freezing a list."""
+    return any(s.allow and bool(s.not_actions) for s in statements(text))

@@ -1,0 +1,116 @@
+"""The schema's history, top to bottom. Append only: a migration that has shipped is never edited."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("iam-audit")
+
+_FIRST = """
+CREATE TABLE entity (
+    id INTEGER PRIMARY KEY, account TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, arn TEXT NOT NULL,
+    unique_id TEXT NOT NULL, path TEXT NOT NULL, created_at TEXT, seen_at TEXT NOT NULL, gone_at TEXT,
+    UNIQUE (account, arn, unique_id)
+);
+CREATE INDEX entity_by_name ON entity (kind, name COLLATE NOCASE, account) WHERE gone_at IS NULL;
+CREATE TABLE directory (account TEXT PRIMARY KEY, listed_at TEXT NOT NULL, failure TEXT);
+CREATE TABLE document (id INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, text TEXT NOT NULL);
+CREATE TABLE snapshot (
+    id INTEGER PRIMARY KEY, entity_id INTEGER NOT NULL REFERENCES entity(id), read_at TEXT NOT NULL, facts TEXT NOT NULL
+);
+CREATE INDEX snapshot_of_entity ON snapshot (entity_id);
+CREATE TABLE policy (
+    id INTEGER PRIMARY KEY, snapshot_id INTEGER NOT NULL REFERENCES snapshot(id) ON DELETE CASCADE,
+    name TEXT NOT NULL, kind TEXT NOT NULL, arn TEXT NOT NULL, version TEXT NOT NULL, attachments INTEGER NOT NULL,
+    group_name TEXT NOT NULL, document_id INTEGER NOT NULL REFERENCES document(id)
+);
+CREATE INDEX policy_of_snapshot ON policy (snapshot_id);
+CREATE INDEX policy_of_document ON policy (document_id);
+CREATE TABLE report (
+    id INTEGER PRIMARY KEY, entity_id INTEGER NOT NULL REFERENCES entity(id), granularity TEXT NOT NULL,
+    snapshot_id INTEGER REFERENCES snapshot(id), created_at TEXT NOT NULL, completed_at TEXT NOT NULL,
+    complete INTEGER NOT NULL DEFAULT 0, thinned INTEGER NOT NULL DEFAULT 0,
+    granted INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX report_of_entity ON report (entity_id, granularity, created_at) WHERE complete = 1;
+CREATE INDEX report_of_snapshot ON report (snapshot_id);
+CREATE INDEX report_unfinished ON report (id) WHERE complete = 0;
+CREATE TABLE service (
+    id INTEGER PRIMARY KEY, report_id INTEGER NOT NULL REFERENCES report(id) ON DELETE CASCADE,
+    namespace TEXT NOT NULL, name TEXT NOT NULL, last_at TEXT, last_by TEXT NOT NULL, region TEXT NOT NULL,
+    entities INTEGER NOT NULL, has_actions INTEGER NOT NULL, grants TEXT
+);
+CREATE INDEX service_of_report ON service (report_id);
+CREATE TABLE action (
+    id INTEGER PRIMARY KEY, service_id INTEGER NOT NULL REFERENCES service(id) ON DELETE CASCADE,
+    name TEXT NOT NULL, last_at TEXT, last_by TEXT NOT NULL, region TEXT NOT NULL
+);
+CREATE INDEX action_of_service ON action (service_id);
+CREATE TABLE job (
+    id INTEGER PRIMARY KEY, entity_id INTEGER NOT NULL REFERENCES entity(id), account TEXT NOT NULL,
+    granularity TEXT NOT NULL, state TEXT NOT NULL, created_at TEXT NOT NULL, deadline_at TEXT NOT NULL,
+    next_at TEXT NOT NULL, session TEXT NOT NULL DEFAULT '', aws_job_id TEXT NOT NULL DEFAULT '',
+    starts INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0, polls INTEGER NOT NULL DEFAULT 0,
+    snapshot_id INTEGER REFERENCES snapshot(id), report_id INTEGER REFERENCES report(id), failure TEXT
+);
+CREATE UNIQUE INDEX job_unfinished ON job (entity_id, granularity) WHERE state IN ('queued', 'running');
+CREATE INDEX job_due ON job (next_at) WHERE state IN ('queued', 'running');
+CREATE INDEX job_of_snapshot ON job (snapshot_id);
+CREATE INDEX job_of_report ON job (report_id);
+CREATE TABLE request (
+    id INTEGER PRIMARY KEY, user TEXT NOT NULL, channel TEXT NOT NULL, words TEXT NOT NULL,
+    kind TEXT, name TEXT NOT NULL, account TEXT NOT NULL, granularity TEXT NOT NULL, days INTEGER NOT NULL,
+    fresh INTEGER NOT NULL, state TEXT NOT NULL, created_at TEXT NOT NULL, next_at TEXT NOT NULL,
+    entity_id INTEGER REFERENCES entity(id), job_id INTEGER REFERENCES job(id),
+    report_id INTEGER REFERENCES report(id), card_id INTEGER REFERENCES notice(id),
+    revision INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0, from_store INTEGER NOT NULL DEFAULT 0,
+    not_asked TEXT NOT NULL DEFAULT '[]', failure TEXT
+);
+CREATE INDEX request_due ON request (next_at) WHERE state = 'queued' AND job_id IS NULL;
+CREATE INDEX request_of_job ON request (job_id);
+CREATE TABLE followup (
+    id INTEGER PRIMARY KEY, request_id INTEGER NOT NULL REFERENCES request(id), kind TEXT NOT NULL,
+    user TEXT NOT NULL, state TEXT NOT NULL, created_at TEXT NOT NULL, deadline_at TEXT NOT NULL,
+    next_at TEXT NOT NULL, report_id INTEGER REFERENCES report(id), service TEXT NOT NULL DEFAULT '',
+    job_id INTEGER REFERENCES job(id), tries INTEGER NOT NULL DEFAULT 0, result TEXT NOT NULL DEFAULT '', failure TEXT
+);
+CREATE INDEX followup_due ON followup (next_at) WHERE state = 'queued';
+CREATE INDEX followup_of_job ON followup (job_id) WHERE state = 'running';
+CREATE TABLE notice (
+    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, surface TEXT NOT NULL, row_id INTEGER NOT NULL,
+    channel TEXT NOT NULL, user TEXT NOT NULL, created_at TEXT NOT NULL, not_before TEXT NOT NULL,
+    parent_id INTEGER REFERENCES notice(id), state TEXT NOT NULL DEFAULT 'due', attempts INTEGER NOT NULL DEFAULT 0,
+    rung INTEGER NOT NULL DEFAULT 0, ts TEXT NOT NULL DEFAULT '', sent_to TEXT NOT NULL DEFAULT '', sending_at TEXT,
+    detail TEXT NOT NULL DEFAULT '{}'
+);
+CREATE INDEX notice_due ON notice (not_before) WHERE state IN ('due', 'sending');
+CREATE INDEX notice_of_parent ON notice (parent_id);
+CREATE TABLE delivery (key TEXT PRIMARY KEY, answer TEXT NOT NULL, at TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX delivery_at ON delivery (at);
+CREATE TABLE log (
+    id INTEGER PRIMARY KEY, at TEXT NOT NULL, actor TEXT NOT NULL, verb TEXT NOT NULL, subject TEXT NOT NULL,
+    detail TEXT NOT NULL, hash TEXT NOT NULL
+);
+CREATE TRIGGER log_no_update BEFORE UPDATE ON log BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+CREATE TRIGGER log_no_delete BEFORE DELETE ON log BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+"""
+
+
+@migrations()
+def m001_audits(db: Database) -> None:
+    """Entities, snapshots of their policies, reports, requests, jobs, the outbox, deliveries and the log."""
+    # One statement at a time: executescript would end the transaction that the migration runs in.
+    for statement in _split(_FIRST):
+        db.execute(statement)
+
+
+def _split(script: str) -> list[str]:
+    """Statements of a script; a trigger's body has semicolons of its own and ends with END."""
+    found, current = [], ""
+    for line in script.strip().splitlines():
+        current += line + "\n"
+        whole = line.endswith("END;") if "CREATE TRIGGER" in current else line.endswith(";")
+        if whole:
+            found.append(current.strip())
+            current = ""
+    return found

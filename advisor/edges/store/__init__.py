@@ -1,0 +1,53 @@
+"""SQLite, the only memory. The only user of sqlite_utils and sqlite3; everything else sees values."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from advisor.edges.store.connection import Connection, look
+from advisor.edges.store.entities import Entities
+from advisor.edges.store.journal import Deliveries, Log, verify
+from advisor.edges.store.outbox import Outbox
+from advisor.edges.store.reports import Reports
+from advisor.edges.store.requests import Followups, Jobs, Requests
+
+__all__ = ["Store", "look", "verify"]
+
+
+class Store:
+    """The tables, each group with its verbs. Opening takes the file's lock, migrates, and clears half-written rows.
+
+    Raises Held, NewerDatabase or StoreError, and then has changed nothing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._db = Connection(path)
+        self.entities = Entities(self._db)
+        self.reports = Reports(self._db)
+        self.requests = Requests(self._db)
+        self.jobs = Jobs(self._db)
+        self.followups = Followups(self._db)
+        self.outbox = Outbox(self._db)
+        self.deliveries = Deliveries(self._db)
+        self.log = Log(self._db)
+        self.reports.sweep_unfinished()
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Everything inside is one commit."""
+        return self._db.transaction()
+
+    @property
+    def mail(self) -> threading.Event:
+        """Set when there may be something to say."""
+        return self._db.mail
+
+    @property
+    def work(self) -> threading.Event:
+        """Set when there may be something to do."""
+        return self._db.work
+
+    def close(self) -> None:
+        """Close the file and let its lock go."""
+        self._db.close()

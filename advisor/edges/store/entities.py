@@ -1,0 +1,203 @@
+"""Entities as they were seen in their accounts, and snapshots of what IAM said of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from advisor.core.model import Entity, Kind, Policy, PolicyKind, Snapshot
+from advisor.edges.store.connection import Connection
+from advisor.edges.store.rows import entity_of, maybe_stamp, moment, stamp
+
+_UPSERT = """
+INSERT INTO entity (account, kind, name, arn, unique_id, path, created_at, seen_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (account, arn, unique_id) DO UPDATE SET seen_at = excluded.seen_at, gone_at = NULL
+"""
+
+
+class Entities:
+    """Tables entity, directory, snapshot, policy and document."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    def see(self, entity: Entity, now: datetime) -> Entity:
+        """Note that an entity exists; the same ARN with another unique id is another entity."""
+        with self._db.transaction():
+            self._db.run(_UPSERT, _columns(entity, now))
+            # A namesake that this one replaced is gone: IAM allows only one of an ARN at a time.
+            self._db.run(
+                "UPDATE entity SET gone_at = ? WHERE account = ? AND arn = ? AND unique_id <> ? AND gone_at IS NULL",
+                (stamp(now), entity.account, entity.arn, entity.unique_id),
+            )
+            row = self._db.row(
+                "SELECT * FROM entity WHERE account = ? AND arn = ? AND unique_id = ?",
+                (entity.account, entity.arn, entity.unique_id),
+            )
+        assert row is not None  # noqa: S101  # it was written two lines above
+        return entity_of(row)
+
+    def gone(self, entity_id: int, now: datetime) -> None:
+        """Note that IAM no longer knows an entity."""
+        with self._db.transaction():
+            self._db.run("UPDATE entity SET gone_at = ? WHERE id = ? AND gone_at IS NULL", (stamp(now), entity_id))
+
+    def get(self, entity_id: int) -> Entity | None:
+        """One entity."""
+        row = self._db.row("SELECT * FROM entity WHERE id = ?", (entity_id,))
+        return entity_of(row) if row else None
+
+    def named(self, kind: Kind | None, name: str, accounts: Sequence[str]) -> list[Entity]:
+        """Entities known by this name or ARN and not known to be gone, in these accounts."""
+        marks = ", ".join("?" * len(accounts))
+        column = "arn" if kind is None else "name"
+        rows = self._db.rows(
+            f"SELECT * FROM entity WHERE gone_at IS NULL AND account IN ({marks}) AND {column} = ? COLLATE NOCASE"  # noqa: S608
+            + ("" if kind is None else " AND kind = ?"),
+            (*accounts, name, *(() if kind is None else (kind.value,))),
+        )
+        return [entity_of(r) for r in rows]
+
+    def names(self, kind: Kind, account: str | None) -> list[str]:
+        """Every known name of a kind, for "did you mean"."""
+        rows = self._db.rows(
+            "SELECT DISTINCT name FROM entity WHERE gone_at IS NULL AND kind = ? AND (? IS NULL OR account = ?)",
+            (kind.value, account, account),
+        )
+        return [r["name"] for r in rows]
+
+    def search(self, text: str, accounts: Sequence[str], limit: int = 100) -> list[Entity]:
+        """Entities whose name or ARN holds this text: names that begin with it first, then by name."""
+        marks = ", ".join("?" * len(accounts))
+        like = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        rows = self._db.rows(
+            f"SELECT * FROM entity WHERE gone_at IS NULL AND account IN ({marks}) "  # noqa: S608
+            "AND (name LIKE ? ESCAPE '\\' OR arn LIKE ? ESCAPE '\\') "
+            "ORDER BY name NOT LIKE ? ESCAPE '\\', name COLLATE NOCASE LIMIT ?",
+            (*accounts, like, like, like[1:], limit),
+        )
+        return [entity_of(r) for r in rows]
+
+    def listed(self, account: str, entities: Iterable[Entity], now: datetime) -> None:
+        """Store a whole listing of an account; what is not in it is gone."""
+        self._db.bulk(_UPSERT, (_columns(e, now) for e in entities))
+        with self._db.transaction():
+            self._db.run(
+                "UPDATE entity SET gone_at = ? WHERE account = ? AND seen_at < ? AND gone_at IS NULL "
+                # AWS owns thousands of policies; only attached ones are listed, the others are not gone.
+                "AND arn NOT LIKE 'arn:%:iam::aws:%'",
+                (stamp(now), account, stamp(now)),
+            )
+            self._note_listing(account, now, None)
+
+    def unlisted(self, account: str, failure: str, now: datetime) -> None:
+        """Note that an account could not be listed, and why."""
+        with self._db.transaction():
+            self._note_listing(account, now, failure)
+
+    def _note_listing(self, account: str, now: datetime, failure: str | None) -> None:
+        self._db.run(
+            "INSERT INTO directory (account, listed_at, failure) VALUES (?, ?, ?) "
+            "ON CONFLICT (account) DO UPDATE SET listed_at = excluded.listed_at, failure = excluded.failure",
+            (account, stamp(now), failure),
+        )
+
+    def listings(self) -> dict[str, tuple[datetime, str]]:
+        """When each account was listed last, and why that failed (empty where it did not)."""
+        rows = self._db.rows("SELECT * FROM directory")
+        return {r["account"]: (moment(r["listed_at"]), r["failure"] or "") for r in rows}
+
+    def save_snapshot(self, snapshot: Snapshot) -> int:
+        """Store what IAM said of an entity; documents of the same text are stored once."""
+        facts = {
+            "groups": snapshot.groups,
+            "members": snapshot.members,
+            "holders": snapshot.holders,
+            "boundary_of": snapshot.boundary_of,
+            "tags": snapshot.tags,
+            "description": snapshot.description,
+            "created_at": maybe_stamp(snapshot.entity.created_at),
+        }
+        with self._db.transaction():
+            cursor = self._db.run(
+                "INSERT INTO snapshot (entity_id, read_at, facts) VALUES (?, ?, ?)",
+                (snapshot.entity.id, stamp(snapshot.read_at), json.dumps(facts, ensure_ascii=False)),
+            )
+            snapshot_id = int(cursor.lastrowid or 0)
+            for policy in snapshot.policies:
+                self._save_policy(snapshot_id, policy)
+        return snapshot_id
+
+    def _save_policy(self, snapshot_id: int, policy: Policy) -> None:
+        digest = hashlib.sha256(policy.text.encode()).hexdigest()
+        self._db.run("INSERT OR IGNORE INTO document (hash, text) VALUES (?, ?)", (digest, policy.text))
+        self._db.run(
+            "INSERT INTO policy (snapshot_id, name, kind, arn, version, attachments, group_name, document_id) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT id FROM document WHERE hash = ?))",
+            (
+                snapshot_id,
+                policy.name,
+                policy.kind.value,
+                policy.arn,
+                policy.version,
+                policy.attachments,
+                policy.group,
+                digest,
+            ),
+        )
+
+    def snapshot(self, snapshot_id: int) -> Snapshot | None:
+        """A stored snapshot, whole."""
+        row = self._db.row(
+            "SELECT s.read_at, s.facts, e.* FROM snapshot s JOIN entity e ON e.id = s.entity_id WHERE s.id = ?",
+            (snapshot_id,),
+        )
+        if row is None:
+            return None
+        facts = json.loads(row["facts"])
+        policies = self._db.rows(
+            "SELECT p.*, d.text FROM policy p JOIN document d ON d.id = p.document_id WHERE p.snapshot_id = ? "
+            "ORDER BY p.id",
+            (snapshot_id,),
+        )
+        entity = entity_of(row)
+        return Snapshot(
+            entity=entity,
+            read_at=moment(row["read_at"]),
+            policies=tuple(
+                Policy(
+                    p["name"],
+                    PolicyKind(p["kind"]),
+                    p["text"],
+                    p["arn"],
+                    p["version"],
+                    p["attachments"],
+                    p["group_name"],
+                )
+                for p in policies
+            ),
+            groups=tuple(facts["groups"]),
+            members=tuple(facts["members"]),
+            holders=tuple(facts["holders"]),
+            boundary_of=facts["boundary_of"],
+            tags=tuple((k, v) for k, v in facts["tags"]),
+            description=facts["description"],
+        )
+
+
+def _columns(entity: Entity, now: datetime) -> tuple[str | None, ...]:
+    return (
+        entity.account,
+        entity.kind.value,
+        entity.name,
+        entity.arn,
+        entity.unique_id,
+        entity.path,
+        maybe_stamp(entity.created_at),
+        stamp(now),
+    )
+
+

@@ -1,0 +1,72 @@
+"""Deliveries (what was answered to which click) and the append-only log, chained by hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+
+from advisor.edges.store.connection import Connection, Row
+from advisor.edges.store.rows import stamp
+
+
+class Deliveries:
+    """Table delivery: one row a trigger_id or event_id, so that a redelivery has the same effect and answer."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    def answer(self, key: str) -> dict[str, object] | None:
+        """What was answered to this delivery before, or None."""
+        row = self._db.row("SELECT answer FROM delivery WHERE key = ?", (key,))
+        return None if row is None else dict(json.loads(row["answer"]))
+
+    def record(self, key: str, answer: dict[str, object], now: datetime) -> None:
+        """Keep an answer, in the transaction of its effect."""
+        with self._db.transaction():
+            self._db.run(
+                "INSERT INTO delivery (key, answer, at) VALUES (?, ?, ?)",
+                (key, json.dumps(answer, ensure_ascii=False), stamp(now)),
+            )
+
+    def forget(self, before: datetime) -> None:
+        """Drop what Slack will not deliver again (it retries for a day at most)."""
+        with self._db.transaction():
+            self._db.run("DELETE FROM delivery WHERE at < ?", (stamp(before),))
+
+
+class Log:
+    """Table log: who did what, to what. Triggers refuse a change, and each row's hash covers the one before."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    def add(self, actor: str, verb: str, subject: str, now: datetime, **detail: str) -> None:
+        """Append a row."""
+        with self._db.transaction():
+            last = self._db.row("SELECT hash FROM log ORDER BY id DESC LIMIT 1")
+            row = (stamp(now), actor, verb, subject, json.dumps(detail, ensure_ascii=False, sort_keys=True))
+            self._db.run(
+                "INSERT INTO log (at, actor, verb, subject, detail, hash) VALUES (?, ?, ?, ?, ?, ?)",
+                (*row, chained(last["hash"] if last else "", *row)),
+            )
+
+    def verify(self) -> tuple[int, str, int | None]:
+        """Rows in the log, the last hash, and the first row whose hash does not hold (None: all hold)."""
+        return verify(self._db.rows("SELECT * FROM log ORDER BY id"))
+
+
+def verify(rows: list[Row]) -> tuple[int, str, int | None]:
+    """Walk the chain."""
+    last = ""
+    for row in rows:
+        expected = chained(last, row["at"], row["actor"], row["verb"], row["subject"], row["detail"])
+        if row["hash"] != expected:
+            return len(rows), last, int(row["id"])
+        last = expected
+    return len(rows), last, None
+
+
+def chained(previous: str, *fields: str) -> str:
+    """The hash of a row: SHA-256 over the one before and the row's own fields, as one JSON list."""
+    return hashlib.sha256(json.dumps([previous, *fields], ensure_ascii=False).encode()).hexdigest()

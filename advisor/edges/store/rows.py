@@ -1,0 +1,191 @@
+"""Values to columns and back. Times are stored as UTC text of one width, so that text order is time order."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from advisor.core.model import (
+    ActionRow,
+    Asked,
+    Entity,
+    Failure,
+    Followup,
+    FollowupKind,
+    Grant,
+    Granularity,
+    Job,
+    JobState,
+    Kind,
+    Notice,
+    PolicyKind,
+    Request,
+    RequestState,
+    ServiceRow,
+)
+from advisor.edges.store.connection import Row
+
+
+def stamp(at: datetime) -> str:
+    """An aware time as `2026-11-24T09:12:00.000000Z`."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def moment(text: str) -> datetime:
+    """What `stamp` wrote."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+def maybe_stamp(at: datetime | None) -> str | None:
+    """`stamp`, where there is a time."""
+    return None if at is None else stamp(at)
+
+
+def maybe_moment(text: str | None) -> datetime | None:
+    """`moment`, where there is a text."""
+    return None if text is None else moment(text)
+
+
+def dump_failure(failure: Failure | None) -> str | None:
+    """A failure as JSON."""
+    return None if failure is None else json.dumps(asdict(failure), ensure_ascii=False)
+
+
+def failure_of(text: str | None) -> Failure | None:
+    """What `dump_failure` wrote."""
+    return None if text is None else Failure(**json.loads(text))
+
+
+def entity_of(row: Row) -> Entity:
+    """A row of `entity`."""
+    return Entity(
+        id=row["id"],
+        account=row["account"],
+        kind=Kind(row["kind"]),
+        name=row["name"],
+        arn=row["arn"],
+        unique_id=row["unique_id"],
+        path=row["path"],
+        created_at=maybe_moment(row["created_at"]),
+    )
+
+
+def request_of(row: Row) -> Request:
+    """A row of `request`."""
+    return Request(
+        id=row["id"],
+        user=row["user"],
+        channel=row["channel"],
+        asked=Asked(
+            kind=Kind(row["kind"]) if row["kind"] else None,
+            name=row["name"],
+            account=row["account"],
+            granularity=Granularity(row["granularity"]),
+            days=row["days"],
+            fresh=bool(row["fresh"]),
+        ),
+        state=RequestState(row["state"]),
+        created_at=moment(row["created_at"]),
+        entity_id=row["entity_id"],
+        job_id=row["job_id"],
+        report_id=row["report_id"],
+        card_id=row["card_id"],
+        revision=row["revision"],
+        tries=row["tries"],
+        served_from_store=bool(row["from_store"]),
+        not_asked=tuple(json.loads(row["not_asked"])),
+        failure=failure_of(row["failure"]),
+    )
+
+
+def job_of(row: Row) -> Job:
+    """A row of `job`."""
+    return Job(
+        id=row["id"],
+        entity_id=row["entity_id"],
+        account=row["account"],
+        granularity=Granularity(row["granularity"]),
+        state=JobState(row["state"]),
+        created_at=moment(row["created_at"]),
+        deadline_at=moment(row["deadline_at"]),
+        next_at=moment(row["next_at"]),
+        session=row["session"],
+        aws_job_id=row["aws_job_id"],
+        starts=row["starts"],
+        tries=row["tries"],
+        polls=row["polls"],
+        snapshot_id=row["snapshot_id"],
+        report_id=row["report_id"],
+        failure=failure_of(row["failure"]),
+    )
+
+
+def followup_of(row: Row) -> Followup:
+    """A row of `followup`."""
+    return Followup(
+        id=row["id"],
+        request_id=row["request_id"],
+        kind=FollowupKind(row["kind"]),
+        user=row["user"],
+        state=JobState(row["state"]),
+        created_at=moment(row["created_at"]),
+        deadline_at=moment(row["deadline_at"]),
+        report_id=row["report_id"],
+        service=row["service"],
+        job_id=row["job_id"],
+        tries=row["tries"],
+        result=row["result"],
+        failure=failure_of(row["failure"]),
+    )
+
+
+def notice_of(row: Row) -> Notice:
+    """A row of `notice`."""
+    return Notice(
+        id=row["id"],
+        kind=row["kind"],
+        surface=row["surface"],
+        row_id=row["row_id"],
+        channel=row["channel"],
+        user=row["user"],
+        created_at=moment(row["created_at"]),
+        parent_id=row["parent_id"],
+        state=row["state"],
+        attempts=row["attempts"],
+        rung=row["rung"],
+        ts=row["ts"],
+        sent_to=row["sent_to"],
+        sending_at=maybe_moment(row["sending_at"]),
+        detail=json.loads(row["detail"]),
+    )
+
+
+def dump_grants(grants: tuple[Grant, ...] | None) -> str | None:
+    """Grants as a short JSON list; null where nobody asked."""
+    if grants is None:
+        return None
+    return json.dumps([[g.policy, g.kind.value, g.arn, g.group] for g in grants], ensure_ascii=False)
+
+
+def service_of(row: Row, actions: tuple[ActionRow, ...] | None) -> ServiceRow:
+    """A row of `service`, with its actions."""
+    grants = None if row["grants"] is None else json.loads(row["grants"])
+    return ServiceRow(
+        id=row["id"],
+        namespace=row["namespace"],
+        name=row["name"],
+        last_at=maybe_moment(row["last_at"]),
+        last_by=row["last_by"],
+        region=row["region"],
+        entities=row["entities"],
+        actions=actions,
+        grants=None
+        if grants is None
+        else tuple(Grant(policy, PolicyKind(kind), arn, group) for policy, kind, arn, group in grants),
+    )
+
+
+def action_of(row: Row) -> ActionRow:
+    """A row of `action`."""
+    return ActionRow(row["name"], maybe_moment(row["last_at"]), row["last_by"], row["region"])
