@@ -135,11 +135,19 @@ class Snapshot:
     read_at: datetime
     policies: tuple[Policy, ...] = ()
     groups: tuple[str, ...] = ()
-    members: tuple[str, ...] = ()  # of a group: user names
+    members: tuple[str, ...] = ()  # of a group: its users; of a policy: the users that have it through a group
     holders: tuple[str, ...] = ()  # of a policy: "role/NAME", "user/NAME", "group/NAME"
     boundary_of: int = 0  # of a policy: how many have it as their permissions boundary
     tags: tuple[tuple[str, str], ...] = ()
     description: str = ""
+
+    @property
+    def reach(self) -> int:
+        """How many it concerns: members of a group; users and roles that have a policy, also through groups."""
+        if self.entity.kind is Kind.GROUP:
+            return len(self.members)
+        users = {h.partition("/")[2] for h in self.holders if h.startswith("user/")} | set(self.members)
+        return len(users) + sum(h.startswith("role/") for h in self.holders)
 
     def tag(self, key: str) -> str:
         """The value of one tag, or an empty string."""
@@ -350,6 +358,8 @@ class FollowupKind(StrEnum):
     HISTORY = "history"
     PICTURE = "picture"
     EXPORT = "export"
+    REFRESH = "refresh"
+    RETRY = "retry"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,172 @@
+"""Accounts, and one fixed set of credentials for each: a report can be read only by the session that made it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import boto3
+from botocore.config import Config as BotoConfig
+from botocore.handlers import json_decode_policies
+
+from advisor.core.errors import AwsError, Invalid
+from advisor.core.model import Account
+from advisor.edges.aws.errors import call
+
+RENEW_BEFORE = timedelta(minutes=10)
+"""A session is given up this long before its credentials end, so that no report is begun that it could not read."""
+
+_LISTED_FOR = timedelta(minutes=15)
+
+# Three tries with back-off and jitter by botocore itself; what is left over is retried by the job.
+_CALLS = BotoConfig(
+    retries={"mode": "standard", "total_max_attempts": 3},
+    connect_timeout=5,
+    read_timeout=20,
+    max_pool_connections=8,
+    user_agent_extra="iam-audit",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the bot is at AWS (sts:GetCallerIdentity)."""
+
+    account: str
+    arn: str
+    partition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One set of credentials in one account. `id` is what a job row remembers."""
+
+    id: str
+    account: str
+    iam: Any
+    ends_at: datetime | None = None
+
+
+class Sessions:
+    """Opens and keeps sessions; one lock an account, so that one that hangs stops nobody else."""
+
+    def __init__(
+        self, *, boot: str, named: tuple[Account, ...], organization: bool, read_role: str, clock: Callable[[], datetime]
+    ) -> None:
+        self._boot = boot
+        self._named = named
+        self._organization = organization
+        self._read_role = read_role
+        self._clock = clock
+        self._making = threading.Lock()  # a boto3 session makes clients for one thread at a time
+        self._locks: dict[str, threading.Lock] = {}
+        self._open: dict[str, Session] = {}
+        self._boto: Any = None
+        self._identity: Identity | None = None
+        self._serial = 0
+        self._listed: tuple[datetime, tuple[Account, ...]] | None = None
+
+    def client(self, service: str, **credentials: str) -> Any:
+        """A boto3 client; policy documents come as the raw text that IAM sent, still percent-encoded."""
+        with self._making:
+            if self._boto is None:
+                self._boto = boto3.session.Session()
+            region = self._boto.region_name or "us-east-1"
+            made = self._boto.client(service, region_name=region, config=_CALLS, **credentials)
+        if service == "iam":
+            made.meta.events.unregister("after-call.iam", json_decode_policies)
+        return made
+
+    def identity(self) -> Identity:
+        """Who the bot is; asked once."""
+        if self._identity is None:
+            answer = call(self.client("sts").get_caller_identity, "sts:GetCallerIdentity", "")
+            arn = str(answer["Arn"])
+            self._identity = Identity(str(answer["Account"]), arn, arn.split(":")[1])
+        return self._identity
+
+    def accounts(self) -> tuple[Account, ...]:
+        """The accounts that are audited, by the settings. Suspended ones of an organisation are left out."""
+        own = self.identity().account
+        if self._named:
+            return tuple(Account(a.id, a.alias, a.id == own) for a in self._named)
+        if not self._organization:
+            return (Account(own, own=True),)
+        now = self._clock()
+        if self._listed is None or now - self._listed[0] > _LISTED_FOR:
+            self._listed = (now, self._list_organization(own))
+        return self._listed[1]
+
+    def _list_organization(self, own: str) -> tuple[Account, ...]:
+        client = self.client("organizations")
+        found: list[Account] = []
+        token: dict[str, str] = {}
+        while True:
+            page = call(client.list_accounts, "organizations:ListAccounts", own, **token)
+            found += [
+                Account(str(a["Id"]), str(a.get("Name", "")), a["Id"] == own)
+                for a in page["Accounts"]
+                if a.get("State", a.get("Status")) == "ACTIVE"
+            ]
+            if not page.get("NextToken"):
+                return tuple(sorted(found, key=lambda a: (not a.own, a.id)))
+            token = {"NextToken": str(page["NextToken"])}
+
+    def session(self, account: str) -> Session:
+        """The account's session of now: a new one where there is none or it ends within ten minutes."""
+        with self._making:
+            lock = self._locks.setdefault(account, threading.Lock())
+        with lock:
+            known = self._open.get(account)
+            if known and (known.ends_at is None or known.ends_at - RENEW_BEFORE > self._clock()):
+                return known
+            made = self._begin(account)
+            self._open[account] = made
+            return made
+
+    def forget(self, account: str) -> None:
+        """Forget an account's session, and the boto3 session that read credentials for it."""
+        self._open.pop(account, None)
+        with self._making:
+            self._boto = None
+
+    def _begin(self, account: str) -> Session:
+        identity = self.identity()
+        if account == identity.account:
+            return Session(self._next_id(account), account, self.client("iam"))
+        role = f"arn:{identity.partition}:iam::{account}:role/{self._read_role}"
+        try:
+            answer = call(
+                self.client("sts").assume_role,
+                "sts:AssumeRole",
+                account,
+                RoleArn=role,
+                RoleSessionName="iam-audit",
+                DurationSeconds=3600,  # a chained role gets an hour at most (STS API Reference, AssumeRole)
+            )
+        except AwsError as error:
+            error.role = role
+            raise
+        keys = answer["Credentials"]
+        client = self.client(
+            "iam",
+            aws_access_key_id=keys["AccessKeyId"],
+            aws_secret_access_key=keys["SecretAccessKey"],
+            aws_session_token=keys["SessionToken"],
+        )
+        return Session(self._next_id(account), account, client, keys["Expiration"])
+
+    def _next_id(self, account: str) -> str:
+        with self._making:
+            self._serial += 1
+            return f"{account}/{self._boot}/{self._serial}"
+
+    def account(self, word: str) -> Account:
+        """The account that somebody means by an alias or a number. Raises Invalid where there is none."""
+        for account in self.accounts():
+            if account.matches(word):
+                return account
+        raise Invalid("account", f"no account {word} is set", account=word)

@@ -1,0 +1,138 @@
+"""Time and hands: APScheduler is the clock and nothing more; beats do the work, lanes do it side by side."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Hashable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def now() -> datetime:
+    """The time, aware and in UTC. Everything that needs the time takes a function like this."""
+    return datetime.now(UTC)
+
+
+class Beat:
+    """Work that is done whenever its event is set: by a commit that left something to do, or by the clock's tick."""
+
+    def __init__(self, name: str, event: threading.Event, work: Callable[[], None]) -> None:
+        self.name = name
+        self.event = event
+        self.last_at = now()
+        self._work = work
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin, with a first beat at once."""
+        self.event.set()
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """End after the beat that is under way; waits at most `timeout` seconds."""
+        self._ending.set()
+        self.event.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            self.event.wait()
+            self.event.clear()
+            if self._ending.is_set():
+                return
+            try:
+                self._work()
+            except Exception:  # one of three loops that must outlive any fault; the stack goes to the log
+                log.exception("%s.failed", self.name)
+            self.last_at = now()
+
+
+class Clock:
+    """Recurring jobs on APScheduler with a memory job store: nothing of what is due is kept in it."""
+
+    def __init__(self) -> None:
+        # Every run would be logged at INFO and every skipped one at WARNING.
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
+        self._scheduler = BackgroundScheduler(
+            timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
+
+    def every(self, seconds: float, name: str, work: Callable[[], None]) -> None:
+        """Call `work` every so many seconds."""
+        self._scheduler.add_job(work, "interval", seconds=seconds, id=name)
+
+    def start(self) -> None:
+        """Begin ticking."""
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Stop ticking; waits for what runs."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=True)
+
+
+class Lanes:
+    """Small executors, one a key (an account), made when first needed; a task already under way is not begun again.
+
+    One account that hangs fills its own lane and nobody else's.
+    """
+
+    def __init__(self, make: Callable[[str], Executor] | None = None) -> None:
+        self._make = make or (lambda key: ThreadPoolExecutor(max_workers=4, thread_name_prefix=key))
+        self._executors: dict[str, Executor] = {}
+        self._under_way: set[Hashable] = set()
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def submit(self, lane: str, task: Hashable, work: Callable[[], None], wake: threading.Event) -> None:
+        """Do `work` on a lane unless `task` is under way; `wake` is set when it has ended."""
+        with self._lock:
+            if task in self._under_way or self._closed:
+                return
+            self._under_way.add(task)
+            executor = self._executor(lane)
+
+        def run() -> None:
+            try:
+                work()
+            except Exception:  # a fault in one task must not end the lane; the stack goes to the log
+                log.exception("task.failed task=%s", task)
+            finally:
+                with self._lock:
+                    self._under_way.discard(task)
+                wake.set()
+
+        executor.submit(run)
+
+    def call(self, lane: str, work: Callable[[], T]) -> Future[T]:
+        """Do `work` on a lane and hand back its future."""
+        with self._lock:
+            executor = self._executor(lane)
+        return executor.submit(work)
+
+    def busy(self) -> int:
+        """How many tasks are under way."""
+        with self._lock:
+            return len(self._under_way)
+
+    def _executor(self, lane: str) -> Executor:
+        if lane not in self._executors:
+            self._executors[lane] = self._make(lane)
+        return self._executors[lane]
+
+    def stop(self) -> None:
+        """Begin nothing more; what runs is left to end by itself (everything it needs is committed first)."""
+        with self._lock:
+            self._closed = True
+            executors = list(self._executors.values())
+        for executor in executors:
+            executor.shutdown(wait=False, cancel_futures=True)
