@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 _PROMPT = 2.0
 """Seconds after which the card is posted although the name is not resolved yet."""
 
-_PATIENT = 10.0
+_PATIENT = 3.0
 """Seconds that all accounts together get to say whether they know a name; who is later is named on the card."""
 
 

@@ -1,0 +1,56 @@
+"""Charts, drawn by matplotlib in a process of its own: it would cost the bot 60 MB and its GIL."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from advisor.core.errors import AuditError
+
+TIMEOUT = 60
+"""Seconds a drawing may take; the first one on a machine builds matplotlib's font cache."""
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+class NoChart(AuditError):
+    """The drawing process failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One service: days since its last attempt (None: none seen), and its usage as a word."""
+
+    name: str
+    days: int | None
+    usage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Use over time: a row a service, a dot at its last attempt."""
+
+    title: str
+    note: str
+    window_days: int
+    tracked_days: int
+    bars: tuple[Bar, ...]
+
+
+def draw(chart: Chart) -> bytes:
+    """A PNG of the chart. Raises NoChart."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "advisor.edges.chart_png"],
+            input=json.dumps(asdict(chart)).encode(),
+            capture_output=True,
+            timeout=TIMEOUT,
+            check=True,
+            cwd=_ROOT,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise NoChart(f"the chart could not be drawn: {type(error).__name__}") from error
+    return done.stdout

@@ -1,0 +1,171 @@
+"""Who may do what. What a payload shows is refused in middleware; the rest is asked of Slack in a worker."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+
+from advisor.edges.config import Config
+
+log = logging.getLogger(__name__)
+
+KEPT = timedelta(minutes=5)
+"""Reading rights are remembered this long; a decision that changes something is always asked afresh."""
+
+_MOST = 5000
+
+
+class NoAnswer(Exception):  # noqa: N818  # named as the fact
+    """Slack did not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A channel as Slack tells of it: `open`, `shared`, `not_joined`, `archived`."""
+
+    state: str
+    at: datetime
+
+
+@dataclass(slots=True)
+class People:
+    """What Slack says of people, user groups and channels, remembered for minutes. Thread-safe."""
+
+    client: WebClient
+    config: Config
+    team_id: str
+    clock: Callable[[], datetime]
+    _users: dict[str, tuple[datetime, dict[str, Any] | None]] = field(default_factory=dict)
+    _groups: dict[str, tuple[datetime, frozenset[str]]] = field(default_factory=dict)
+    _places: dict[str, Place] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def foreign(self, body: dict[str, Any]) -> bool:
+        """Whether the payload itself shows that its sender belongs to another workspace."""
+        user = body.get("user")
+        theirs = (user.get("team_id") if isinstance(user, dict) else None) or body.get("team_id")
+        theirs = theirs or (body.get("team") or {}).get("id")
+        return bool(theirs) and theirs != self.team_id
+
+    def refusal(self, user_id: str) -> str:
+        """Why this person may not audit, as a word, or an empty string. Raises NoAnswer where Slack is silent."""
+        user = self._user(user_id)
+        if user is None:
+            return "unknown"
+        for word, told in (
+            ("deactivated", user.get("deleted")),
+            ("bot", user.get("is_bot") or user_id == "USLACKBOT"),
+            ("foreign", user.get("is_stranger") or (user.get("team_id") or self.team_id) != self.team_id),
+            ("guest", user.get("is_restricted") or user.get("is_ultra_restricted")),
+        ):
+            if told:
+                return word
+        allowed = self.config.iam_audit_auditors
+        return "" if not allowed or self._among(user_id, allowed) else "auditor"
+
+    def known_refusal(self, user_id: str) -> str | None:
+        """The same from memory only; None where nothing is remembered."""
+        with self._lock:
+            cold = self._stale(self._users.get(user_id))
+            groups = [g for g in self.config.iam_audit_auditors if g.startswith("S")]
+            cold = cold or any(self._stale(self._groups.get(g)) for g in groups)
+        return None if cold else self.refusal(user_id)
+
+    def _stale(self, held: tuple[datetime, object] | None) -> bool:
+        return held is None or self.clock() - held[0] > KEPT
+
+    def _among(self, user_id: str, ids: tuple[str, ...]) -> bool:
+        return user_id in ids or any(user_id in self._members(g) for g in ids if g.startswith("S"))
+
+    def approver(self, user_id: str) -> bool:
+        """Whether the settings of now name this person as an approver."""
+        return self._among(user_id, self.config.iam_audit_approvers)
+
+    def admin(self, user_id: str) -> bool:
+        """Whether the settings of now name this person as an admin."""
+        return self._among(user_id, self.config.iam_audit_admins)
+
+    def _user(self, user_id: str) -> dict[str, Any] | None:
+        with self._lock:
+            held = self._users.get(user_id)
+        if held and not self._stale(held):
+            return held[1]
+        try:
+            found = dict(self.client.users_info(user=user_id)["user"])
+        except SlackApiError as error:
+            if error.response.get("error") not in {"user_not_found", "user_not_visible"}:
+                raise NoAnswer(str(error.response.get("error"))) from error
+            found = None
+        except Exception as error:
+            raise NoAnswer(type(error).__name__) from error
+        with self._lock:
+            if len(self._users) > _MOST:
+                self._users.clear()
+            self._users[user_id] = (self.clock(), found)
+        return found
+
+    def _members(self, group_id: str) -> frozenset[str]:
+        with self._lock:
+            held = self._groups.get(group_id)
+        if held and not self._stale(held):
+            return held[1]
+        try:
+            found = frozenset(self.client.usergroups_users_list(usergroup=group_id)["users"])
+        except SlackApiError as error:
+            # Without usergroups:read, or for a group that is gone, nobody is in it: fails closed.
+            if error.response.get("error") in {"ratelimited", "internal_error", "fatal_error"}:
+                raise NoAnswer(str(error.response.get("error"))) from error
+            log.warning("usergroup.unreadable group=%s error=%s", group_id, error.response.get("error"))
+            found = frozenset()
+        except Exception as error:
+            raise NoAnswer(type(error).__name__) from error
+        with self._lock:
+            self._groups[group_id] = (self.clock(), found)
+        return found
+
+    def full_member(self, user_id: str) -> bool:
+        """Whether an id written in a tag is a person of this workspace; False where Slack does not say."""
+        try:
+            user = self._user(user_id)
+        except NoAnswer:
+            return False
+        return bool(user) and not (user or {}).get("deleted")
+
+    def place(self, channel: str) -> str:
+        """What kind of place a channel is: open, shared, not_joined, archived. Raises NoAnswer where Slack is silent.
+
+        A direct message with the bot is open; a channel that Slack will not tell of is one the bot is not in.
+        """
+        if channel.startswith(("D", "U", "W")):
+            return "open"
+        with self._lock:
+            held = self._places.get(channel)
+        if held and self.clock() - held.at < timedelta(minutes=1):
+            return held.state
+        try:
+            info = dict(self.client.conversations_info(channel=channel)["channel"])
+        except SlackApiError as error:
+            if error.response.get("error") not in {"channel_not_found", "missing_scope", "not_in_channel"}:
+                raise NoAnswer(str(error.response.get("error"))) from error
+            info = {"is_member": False}
+        except Exception as error:
+            raise NoAnswer(type(error).__name__) from error
+        shared = info.get("is_ext_shared") or info.get("is_pending_ext_shared")
+        state = "shared" if shared else "archived" if info.get("is_archived") else "open" if info.get("is_member") else "not_joined"
+        with self._lock:
+            if len(self._places) > _MOST:
+                self._places.clear()
+            self._places[channel] = Place(state, self.clock())
+        return state
+
+    def forget_place(self, channel: str) -> None:
+        """Ask anew: Slack has just refused a post there."""
+        with self._lock:
+            self._places.pop(channel, None)

@@ -1,0 +1,348 @@
+"""Listeners: commands, buttons, forms, type-aheads. Each writes a row and answers; everything else is a worker's.
+
+A request is committed before it is acknowledged, and `delivery` remembers the answer in the same transaction, so that
+the same envelope twice has one effect and one answer.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from slack_bolt import Ack, BoltResponse
+from slack_sdk import WebClient
+
+from advisor import audits, jobs
+from advisor.core.model import Asked, FollowupKind, Granularity, Kind, Request, RequestState, Usage
+from advisor.core.report import summarise
+from advisor.desk import Desk
+from handlers import commands
+from handlers.access import People
+from handlers.blocks import answers, forms
+from handlers.blocks.kit import Json
+from handlers.deliver import Deliver
+from handlers.draw import Draw
+from handlers.intake import FRONT, Intake
+
+log = logging.getLogger(__name__)
+
+Body = dict[str, Any]
+
+_YOUNG_LISTING = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """One method a thing that a person can do in Slack; `handlers/__init__.py` has the table."""
+
+    desk: Desk
+    people: People
+    drawing: Draw
+    deliver: Deliver
+    intake: Intake
+
+    # -- middleware and faults -----------------------------------------------------------------------------------
+
+    def gate(self, body: Body, next: Callable[[], BoltResponse]) -> BoltResponse:  # noqa: A002  # Bolt's own name
+        """Turn away what the payload itself shows: people of another workspace."""
+        if not self.people.foreign(body):
+            return next()
+        message = answers.refused("foreign")
+        if body.get("command"):
+            return BoltResponse(status=200, body=message.answer())
+        if body.get("type") == "block_suggestion":
+            return BoltResponse(status=200, body=forms.hint_option("Not for people of another company", "Nothing is shown"))
+        user = str((body.get("user") or {}).get("id") or "")
+        channel = str((body.get("channel") or {}).get("id") or "")
+        if user and channel:
+            self._privately("refused", channel, user, why="foreign")
+        return BoltResponse(status=200, body="")
+
+    def on_error(self, error: Exception, body: Body) -> BoltResponse:
+        """A fault of ours: the person gets a number, the operator the stack under it."""
+        reference = f"e-{secrets.token_hex(2)}"
+        log.error("listener.failed ref=%s", reference, exc_info=error)
+        message = answers.broken(reference)
+        if body.get("command"):
+            return BoltResponse(status=200, body=message.answer())
+        if body.get("type") == "view_submission":
+            errors = {"arn": message.text[:150]}
+            return BoltResponse(status=200, body={"response_action": "errors", "errors": errors})
+        if body.get("type") == "block_suggestion":
+            return BoltResponse(status=200, body=forms.hint_option("No names can be shown now", f"Reference {reference}"))
+        return BoltResponse(status=200, body="")
+
+    def _privately(self, surface: str, channel: str, user: str, row_id: int = 0, **detail: str) -> None:
+        self.desk.store.outbox.add(
+            "ephemeral", surface, row_id, channel=channel, user=user, now=self.desk.clock(), detail=detail
+        )
+
+    def _once(self, key: str, effect: Callable[[], Json]) -> Json:
+        """Do something once a delivery, and give the same answer to every repeat of it."""
+        store = self.desk.store
+        with store.transaction():
+            earlier = store.deliveries.answer(key)
+            if earlier is not None:
+                return earlier
+            answer = effect()
+            store.deliveries.record(key, answer, self.desk.clock())
+        return answer
+
+    # -- the command ---------------------------------------------------------------------------------------------
+
+    def on_command(self, ack: Ack, body: Body, client: WebClient) -> None:
+        """/iam-audit"""
+        parsed = commands.parse(str(body.get("text") or ""), self.desk.config.iam_audit_window_days)
+        match parsed:
+            case commands.Form():
+                self._open_form(client, str(body["trigger_id"]), str(body["user_id"]))
+                ack()
+            case commands.Lone(word="help"):
+                ack(answers.help_().answer())
+            case commands.Lone(word=word):
+                self._ask_about(word, body)
+                ack()
+            case commands.UsageError(typed, wrong, hint, near):
+                ack(answers.usage(typed, wrong, hint, near).answer())
+            case Asked():
+                answer = self._once(f"trigger:{body['trigger_id']}", lambda: self._ask(parsed, body))
+                self.deliver.remember(int(answer["request"]), str(body.get("response_url") or ""))
+                ack()
+
+    def _ask(self, asked: Asked, body: Body) -> Json:
+        request = self.desk.store.requests.add(
+            str(body["user_id"]), str(body["channel_id"]), str(body.get("text") or ""), asked, self.desk.clock()
+        )
+        return {"request": request}
+
+    def _ask_about(self, word: str, body: Body) -> None:
+        """whoami and accounts ask Slack or AWS, so they are answered by a worker."""
+        user, channel = str(body["user_id"]), str(body["channel_id"])
+        key = secrets.randbits(40)
+        self.deliver.remember(-key, str(body.get("response_url") or ""))
+        if word == "whoami":
+            self._privately("whoami", channel, user, key)
+            return
+        store = self.desk.store
+        self.desk.lanes.submit(FRONT, ("accounts", key), lambda: self.intake.accounts(key, user, channel), store.work)
+
+    # -- the form ------------------------------------------------------------------------------------------------
+
+    def on_shortcut(self, ack: Ack, body: Body, client: WebClient) -> None:
+        """The global shortcut opens the same form."""
+        self._open_form(client, str(body["trigger_id"]), str(body["user"]["id"]))
+        ack()
+
+    def _open_form(self, client: WebClient, trigger_id: str, user: str) -> None:
+        opened = client.views_open(trigger_id=trigger_id, view=forms.loading())
+        view_id = str(opened["view"]["id"])
+        self.desk.lanes.submit(
+            FRONT, ("form", view_id), lambda: self._fill_form(client, view_id, user), self.desk.store.work
+        )
+
+    def _fill_form(self, client: WebClient, view_id: str, user: str) -> None:
+        refusal = self.people.refusal(user)
+        config = self.desk.config
+        view = (
+            forms.turned_away(answers.refused(refusal))
+            if refusal
+            else forms.new_audit(config.iam_audit_window_days, config.iam_audit_cache_hours)
+        )
+        client.views_update(view_id=view_id, view=view)
+        if not refusal:
+            audits.refresh_listings(self.desk, _YOUNG_LISTING)
+
+    def on_form(self, ack: Ack, body: Body) -> None:
+        """The form of a new audit was sent."""
+        values = body["view"]["state"]["values"]
+        asked, entity_id, errors = self._read_form(values)
+        if errors or asked is None:
+            ack(response_action="errors", errors=errors)
+            return
+        channel = str(values["channel"]["audit.new.channel"].get("selected_conversation") or body["user"]["id"])
+        user = str(body["user"]["id"])
+
+        def effect() -> Json:
+            request = self.desk.store.requests.add(user, channel, "form", asked, self.desk.clock(), entity_id)
+            return {"request": request}
+
+        self._once(f"view:{body['view']['id']}:{body['view'].get('hash', '')}", effect)
+        ack()
+
+    def _read_form(self, values: Json) -> tuple[Asked | None, int | None, dict[str, str]]:
+        option = values["entity"]["audit.new.entity"].get("selected_option") or {}
+        typed = str(values["arn"]["audit.new.arn"].get("value") or "").strip()
+        picked = str(option.get("value") or "")
+        level = (values["level"]["audit.new.level"].get("selected_option") or {}).get("value")
+        days = str(values["days"]["audit.new.days"].get("value") or "")
+        fresh = bool(values["fresh"]["audit.new.fresh"].get("selected_options"))
+        if not days.isdigit() or not 1 <= int(days) <= 400:  # noqa: PLR2004  # AWS tracks 400 days
+            return None, None, {"days": "A number from 1 to 400."}
+        granularity = Granularity.ACTION if level == "action" else Granularity.SERVICE
+        if typed:
+            parsed = commands.parse(typed if " " in typed or typed.startswith("arn:") else f"role {typed}")
+            if not isinstance(parsed, Asked):
+                return None, None, {"arn": "A role’s name, a kind and a name such as “user alice”, or an ARN."}
+            return Asked(parsed.kind, parsed.name, parsed.account, granularity, int(days), fresh), None, {}
+        entity = self.desk.store.entities.get(int(picked)) if picked.isdigit() else None
+        if entity is None:
+            return None, None, {"arn": "Pick an entity above, or write its name or ARN here."}
+        asked = Asked(entity.kind, entity.name, entity.account, granularity, int(days), fresh)
+        return asked, entity.id, {}
+
+    def on_entity_options(self, ack: Ack, body: Body) -> None:
+        """Type-ahead over the entities of all accounts; never an empty list."""
+        user = str(body["user"]["id"])
+        refusal = self.people.known_refusal(user)
+        if refusal is None:
+            self.desk.lanes.submit(FRONT, ("know", user), lambda: self._know(user), self.desk.store.work)
+            ack(**forms.hint_option("Checking who you are", "Type one more letter"))
+            return
+        if refusal:
+            ack(**forms.hint_option("You may not audit", "Nothing is shown"))
+            return
+        typed = str(body.get("value") or "").strip()
+        store = self.desk.store
+        known = {a: self.drawing.account(a) for a in store.entities.listings()}
+        found = store.entities.search(typed, list(known), 100) if known else []
+        times = store.reports.newest_times([e.id for e in found]) if found else {}
+        rows = [(e, known[e.account], *times.get(e.id, (None, 0))) for e in found]
+        ack(**forms.entity_options(rows, typed))
+
+    def _know(self, user: str) -> None:
+        self.people.refusal(user)
+
+    # -- buttons of the audit card -------------------------------------------------------------------------------
+
+    def on_service_options(self, ack: Ack, body: Body) -> None:
+        """The services of a card's report; the card's row stands in the block id."""
+        request = self._request_of(str(body.get("block_id") or "").split(":"))
+        refusal = self.people.known_refusal(str(body["user"]["id"]))
+        if refusal is None:
+            user = str(body["user"]["id"])
+            self.desk.lanes.submit(FRONT, ("know", user), lambda: self._know(user), self.desk.store.work)
+            ack(**forms.hint_option("Checking who you are", "Open the list again"))
+            return
+        if refusal or request is None or request.report_id is None:
+            ack(**forms.hint_option("Nothing to pick from", "Press Refresh, or ask again"))
+            return
+        store = self.desk.store
+        report = store.reports.get(request.report_id)
+        snapshot_id = store.reports.snapshot_id(request.report_id)
+        snapshot = store.entities.snapshot(snapshot_id) if snapshot_id else None
+        if report is None or snapshot is None:
+            ack(**forms.hint_option("This result is not kept any more", "Press Refresh for a new one"))
+            return
+        summary = summarise(report, snapshot, self.drawing.rules(request.asked.days), self.desk.catalogue)
+        rows = {s.namespace: s.id for s in report.services}
+        found = [(f, rows[f.service]) for f in summary.findings if f.usage is not Usage.UNTRACKED]
+        ack(**forms.service_options(found, str(body.get("value") or "")))
+
+    def _request_of(self, words: list[str]) -> Request | None:
+        row = words[1] if len(words) > 1 else ""
+        return self.desk.store.requests.get(int(row)) if row.isdigit() and len(row) < 16 else None  # noqa: PLR2004
+
+    def on_breakdown(self, ack: Ack, body: Body) -> None:
+        """Who used a service: the picked option is a service row of the report."""
+        action = body["actions"][0]
+        picked = str((action.get("selected_option") or {}).get("value") or action.get("value") or "")
+        if picked == forms.HINT:
+            ack()
+            return
+        found = self.desk.store.reports.service(int(picked)) if picked.isdigit() and len(picked) < 19 else None  # noqa: PLR2004
+        request = self._request_of(str(action.get("block_id") or "").split(":"))
+        if found is None or request is None:
+            self._press(body, lambda: self._say(body, "old_service" if request else "old_card"))
+        else:
+            report_id, service = found
+            self._press(body, lambda: self._follow(body, request, FollowupKind.BREAKDOWN, report_id, service.namespace))
+        ack()
+
+    def on_followup(self, ack: Ack, body: Body) -> None:
+        """Action level, What grants it, History, Chart, Export, Refresh, Retry: the value is the request's row."""
+        action = body["actions"][0]
+        kind = _VERBS[str(action["action_id"])]
+        request = self._request_of(["", str(action.get("value") or "")])
+        self._press(body, lambda: self._pressed(body, request, kind))
+        ack()
+
+    def _pressed(self, body: Body, request: Request | None, kind: FollowupKind) -> None:
+        if request is None:
+            self._say(body, "old_card")
+            return
+        live = request.state in {RequestState.QUEUED, RequestState.RUNNING}
+        if kind in {FollowupKind.REFRESH, FollowupKind.RETRY}:
+            if live:
+                self._say(body, "running")
+                return
+        elif kind is not FollowupKind.HISTORY and request.report_id is None:
+            self._say(body, "no_result")
+            return
+        self._follow(body, request, kind, request.report_id)
+
+    def _follow(
+        self, body: Body, request: Request, kind: FollowupKind, report_id: int | None, service: str = ""
+    ) -> None:
+        now = self.desk.clock()
+        self.desk.store.followups.add(
+            request.id,
+            kind,
+            str(body["user"]["id"]),
+            now,
+            now + jobs.deadline(self.desk),
+            report_id=report_id,
+            service=service,
+        )
+
+    def _press(self, body: Body, effect: Callable[[], None]) -> None:
+        def once() -> Json:
+            effect()
+            return {}
+
+        action = body["actions"][0]
+        self._once(f"trigger:{body.get('trigger_id')}:{action.get('action_id')}:{action.get('action_ts')}", once)
+
+    def _say(self, body: Body, what: str) -> None:
+        channel = str((body.get("channel") or {}).get("id") or body["user"]["id"])
+        self._privately("say", channel, str(body["user"]["id"]), what=what)
+
+    def on_choose(self, ack: Ack, body: Body) -> None:
+        """One of several entities of a name: the same asking, for this very one."""
+        action = body["actions"][0]
+        request = self._request_of(str(action.get("block_id") or "").split(":"))
+        picked = str(action.get("value") or "")
+        entity = self.desk.store.entities.get(int(picked)) if picked.isdigit() and len(picked) < 16 else None  # noqa: PLR2004
+        if request is None or entity is None:
+            self._press(body, lambda: self._say(body, "old_card"))
+            ack()
+            return
+        asked = request.asked
+        chosen = Asked(Kind(entity.kind), entity.name, entity.account, asked.granularity, asked.days, asked.fresh)
+        user, now = str(body["user"]["id"]), self.desk.clock()
+
+        def effect() -> None:
+            self.desk.store.requests.add(user, request.channel, "choice", chosen, now, entity.id)
+
+        self._press(body, effect)
+        ack()
+
+    def on_unknown_button(self, ack: Ack, body: Body) -> None:
+        """A button of another release: say what to do instead."""
+        self._press(body, lambda: self._say(body, "unknown_button"))
+        ack()
+
+
+_VERBS = {
+    "audit.actions": FollowupKind.ACTIONS,
+    "audit.policies": FollowupKind.POLICIES,
+    "audit.history": FollowupKind.HISTORY,
+    "audit.picture": FollowupKind.PICTURE,
+    "audit.export": FollowupKind.EXPORT,
+    "audit.refresh": FollowupKind.REFRESH,
+    "audit.retry": FollowupKind.RETRY,
+}
+FOLLOWUPS = tuple(_VERBS)

@@ -1,0 +1,184 @@
+"""Answers to one person: help, usage errors, refusals, lists, and where a result went. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from advisor.core.model import Account, Entity, Failure, Kind
+from handlers.blocks import kit, words
+from handlers.blocks.kit import Message
+
+ONLY_YOU = "Only you see this."
+
+_HELP = """\
+/iam-audit role DBAdminRole            what it uses, and since when
+/iam-audit user | group | policy NAME  the same; an ARN works too
+      account=prod  actions  days=1..400  fresh     options, any order
+/iam-audit                             a form with type-ahead
+/iam-audit whoami · accounts · help"""
+
+
+def _warned(title: str, *more: Any, icon: str = "warning", note: str = ONLY_YOU) -> list[Any]:
+    head = kit.rich(kit.section(kit.emoji(icon), kit.text(f" {title}", bold=True)))
+    return [head, *more, kit.small(note)]
+
+
+def help_() -> Message:
+    """What can be typed."""
+    lead = kit.section(kit.text("What IAM Audit can do. ", bold=True), kit.text("Audits only read: nothing changes in AWS."))
+    note = "Commands do not work inside threads (Slack’s rule): use the card’s buttons there. The result is posted in this channel."
+    text = "IAM Audit: /iam-audit role NAME shows what a role uses. Also user, group, policy, an ARN, whoami, accounts. Audits only read."
+    return Message(text, [kit.rich(lead), kit.rich(kit.preformatted(_HELP)), kit.small(note)])
+
+
+def usage(typed: str, wrong: str, hint: str, near: Sequence[str]) -> Message:
+    """What was typed is not understood; the nearest right commands."""
+    title = f"Not understood: “{kit.clip(wrong, 80)}”. Nothing was started." if wrong else "Not understood. Nothing was started."
+    more: list[Any] = []
+    if not wrong and typed:
+        more.append(kit.rich(kit.section(kit.text("You typed:")), kit.preformatted(kit.clip(typed, 300))))
+    more.append(kit.rich(kit.section(kit.text(hint))))
+    if near:
+        more.append(kit.rich(kit.preformatted("\n".join(near))))
+    text = f"Not understood: {kit.clip(wrong, 80) or 'what was typed'}. {hint} {near[0] if near else ''}".strip()
+    return Message(text, _warned(title, *more, note=f"/iam-audit help lists everything. {ONLY_YOU}"))
+
+
+_REFUSED = {
+    "guest": ("Guests may not use IAM Audit", "Ask a full member of this workspace. Nothing was started."),
+    "foreign": (
+        "IAM Audit is not for people of another company",
+        "Nothing was started, and nothing about AWS is shown here.",
+    ),
+    "bot": ("Bots may not use IAM Audit", "A person has to ask. Nothing was started."),
+    "deactivated": ("This account is deactivated", "Nothing was started."),
+    "auditor": ("You may not audit here", "The operator lets only some people audit. Ask whoever runs IAM Audit to add you. Nothing was started."),
+    "unknown": ("It could not be checked who you are", "Slack did not answer. Nothing was started. Try again in a minute."),
+}
+
+
+def refused(reason: str) -> Message:
+    """Who may not, and whom to ask."""
+    title, rest = _REFUSED[reason]
+    return Message(f"{title}. {rest}", _warned(title, kit.rich(kit.section(kit.text(rest))), icon="no_entry"))
+
+
+def whoami(*, auditor: str, groups: Sequence[str], approver: bool, admin: bool, approvals: int) -> Message:
+    """What the person may do, by the settings of now. `auditor` is a refusal's word, or empty."""
+
+    def line(may: bool, what: str) -> Any:
+        return kit.section(kit.emoji("white_check_mark" if may else "no_entry"), kit.text(f" {what}"))
+
+    lines = [
+        line(not auditor, "Audit, look closer, export"),
+        line(approver, "Approve, reject, roll back (in the settings; nothing to approve in this release)"),
+        line(admin, "Other people’s digests, cancel any ticket, log export (in the settings; not in this release)"),
+    ]
+    lead = kit.section(kit.text("What you may do", bold=True))
+    why = [] if not auditor else [kit.rich(kit.section(kit.text(_REFUSED[auditor][0] + ".")))]
+    note = f"{words.some(approvals, 'approval')} will be needed for a change. Read from the settings just now. {ONLY_YOU}"
+    member = f" User groups that count: {', '.join(groups)}." if groups else ""
+    text = f"You may {'not ' if auditor else ''}audit. You are {'an' if approver else 'no'} approver and {'an' if admin else 'no'} admin."
+    return Message(text, [kit.rich(lead, kit.bullets(lines)), *why, kit.small(note + member)])
+
+
+def accounts(rows: Sequence[tuple[Account, str, str]]) -> Message:
+    """Each account with whether it can be read, and when its names were listed."""
+    heads = ["Account", "Id", "Read", "Names listed (UTC)"]
+    cells = [[kit.cell(a.alias or ("own" if a.own else "")), kit.cell(a.id), kit.cell(state, 200), kit.cell(at)] for a, state, at in rows[:99]]
+    can = sum(state == "yes" for _, state, _ in rows)
+    more = f" {len(rows) - 99:,} more are not shown." if len(rows) > 99 else ""  # noqa: PLR2004  # a table holds 100
+    text = f"{words.some(len(rows), 'account')}: {can} of {len(rows)} can be read."
+    bad = [f"{words.account_word(a)} ({state})" for a, state, _ in rows if state != "yes"]
+    text += f" Not: {', '.join(bad[:5])}." if bad else ""
+    table = kit.table(heads, cells, [kit.WIDE, kit.WIDE, kit.WRAPPED, kit.WIDE])
+    return Message(text, [table, kit.small(f"{ONLY_YOU}{more}")])
+
+
+def ended(failure: Failure, kind: Kind | None, name: str, accounts_: Sequence[Account]) -> Message:
+    """A request that became no audit: nothing of that name, no such account, refused at the door."""
+    noun = kind.value if kind else "entity"
+    shown = kit.clip(name, kit.NAME)
+    if failure.code == "not_found":
+        near = [f"/iam-audit {noun} {n}" for n in failure.message.split("\n") if n]
+        where = f" in {words.account_name(accounts_[0])}" if len(accounts_) == 1 else f" in {words.some(len(accounts_), 'account')}"
+        title = f"No {noun} “{shown}”{where}. Nothing was started."
+        more = [kit.rich(kit.section(kit.text("Nearest names:"))), kit.rich(kit.preformatted("\n".join(near)))] if near else []
+        text = f"No {noun} named {shown}{where}." + (f" Nearest: {', '.join(n.rsplit(' ', 1)[-1] for n in near)}." if near else "")
+        return Message(text, _warned(title, *more, note=f"/iam-audit accounts lists where the bot looks. {ONLY_YOU}"))
+    if failure.code == "invalid" and failure.call == "account":
+        names = ", ".join(words.account_word(a) for a in accounts_[:20])
+        title = f"No account “{kit.clip(failure.account, 60)}”. Nothing was started."
+        line = f"The bot looks in: {names}." if names else "The bot has no account to look in."
+        return Message(f"{title} {line}", _warned(title, kit.rich(kit.section(kit.text(line)))))
+    reason = words.because(failure, shown, None)
+    title = f"No audit of “{shown}”: {reason}. Nothing was started."
+    lines: list[Any] = [kit.section(kit.text("What helps: ", bold=True), kit.text(words.helps(failure)))]
+    if failure.call:
+        lines.append(kit.preformatted("\n".join(t for t in (failure.call, failure.role and f"refused to {failure.role}") if t)))
+    return Message(f"{title} {failure.call}".strip(), _warned(title, kit.rich(*lines)))
+
+
+def ambiguous(request_id: int, name: str, found: Sequence[tuple[Entity, Account]]) -> Message:
+    """Several entities bear a name: a button for each."""
+    shown = kit.clip(name, kit.NAME)
+    places = {a.id for _, a in found}
+    where = f"in {words.some(len(places), 'account')}" if len(places) > 1 else "the name of several policies"
+    title = f"“{shown}” is {where}. Nothing was started."
+    buttons, lines = [], []
+    for entity, account in found[:25]:
+        word = words.account_word(account)
+        owner = " (AWS)" if entity.aws_managed else ""
+        buttons.append(kit.button(kit.clip(f"{words.kind_of(entity)} in {word}", 70), f"audit.choose.{entity.id}", entity.id))
+        lines.append(f"{entity.arn}{owner} · {words.account_name(account)}")
+    more = [kit.rich(kit.section(kit.text("Say which:")), kit.preformatted("\n".join(lines)))]
+    more.append(kit.actions(*buttons, block_id=f"audit.choose:{request_id}"))  # type: ignore[arg-type]
+    text = f"{shown} is {where}. Say which with a button, or with account=."
+    return Message(text, _warned(title, *more))
+
+
+def elsewhere(reason: str, name: str) -> Message:
+    """The result does not come here but by direct message, and why."""
+    shown = kit.clip(name, kit.NAME)
+    if reason == "shared":
+        title = "This channel is shared with another company"
+        line = f"Nothing about IAM is posted here. The result of {shown} goes to you as a direct message."
+        return Message(f"{title}. {line}", _warned(title, kit.rich(kit.section(kit.text(line)))))
+    if reason == "archived":
+        title = "This channel is archived"
+        line = f"The result of {shown} goes to you as a direct message."
+        return Message(f"{title}. {line}", _warned(title, kit.rich(kit.section(kit.text(line)))))
+    title = "IAM Audit is not in this channel"
+    line = f"The result of {shown} goes to you as a direct message. To see results here, type:"
+    more = kit.rich(kit.section(kit.text(line)), kit.preformatted("/invite @iam-audit"))
+    return Message(f"{title}, so the result of {shown} goes to you as a direct message. To see results here, type /invite @iam-audit.", _warned(title, more))
+
+
+_SAID = {
+    "old_card": ("This card is older than the bot’s memory", "Ask again: /iam-audit role NAME. Nothing was changed."),
+    "running": ("This audit is already under way", "Its card becomes the result. Nothing was started twice."),
+    "no_result": ("This card has no result yet", "Wait for it, or press Retry where it is offered. Nothing was changed."),
+    "old_service": ("This list belongs to an earlier result", "Open the list again and pick the service anew. Nothing was changed."),
+    "unknown_button": ("This button is not known any more", "It is from another release. Ask again: /iam-audit role NAME. Nothing was changed."),
+    "noted": ("It is under way", "The answer comes in the thread of the card."),
+}
+
+
+def said(what: str) -> Message:
+    """Short answers to a press."""
+    title, line = _SAID[what]
+    return Message(f"{title}. {line}", _warned(title, kit.rich(kit.section(kit.text(line)))))
+
+
+def broken(reference: str) -> Message:
+    """A fault of ours, with a number for the operator."""
+    lead = kit.section(
+        kit.emoji("warning"),
+        kit.text(" Something went wrong inside IAM Audit. ", bold=True),
+        kit.text("Nothing was changed in AWS. Try again; if it fails again, give your operator this number: "),
+        kit.code(reference),
+        kit.text("."),
+    )
+    text = f"Something went wrong inside IAM Audit. Nothing was changed in AWS. Reference {reference}."
+    return Message(text, [kit.rich(lead), kit.small(ONLY_YOU)])

@@ -1,0 +1,419 @@
+"""The outbox's only reader: posts, updates, uploads. Nothing is lost, and nothing said twice where it can be avoided.
+
+chat.postMessage has no key that makes a repeat harmless, so posts go out without the SDK's own retries: a refused
+one is known not to be there, one whose answer was lost is looked for first (by the outbox id in its metadata).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+from slack_sdk.webhook import WebhookClient
+
+from advisor import jobs
+from advisor.core.model import Notice
+from advisor.desk import Desk
+from advisor.edges.chart import NoChart
+from handlers.access import NoAnswer, People
+from handlers.blocks.kit import Json, Message
+from handlers.draw import RUNGS, Draw
+
+log = logging.getLogger(__name__)
+
+LANE = "slack"
+
+_PLAINER = {
+    "invalid_blocks",
+    "invalid_blocks_format",
+    "msg_blocks_too_long",
+    "msg_too_long",
+    "invalid_attachments",
+    "invalid_arguments",
+    "metadata_too_large",
+    "invalid_metadata_format",
+    "no_text",
+}
+_ELSEWHERE = {
+    "channel_not_found": "not_joined",
+    "not_in_channel": "not_joined",
+    "restricted_action": "not_joined",
+    "restricted_action_read_only_channel": "not_joined",
+    "restricted_action_thread_only_channel": "not_joined",
+    "is_archived": "archived",
+    "user_not_in_channel": "not_joined",
+    "channel_type_not_supported": "not_joined",
+    "team_access_not_granted": "shared",
+}
+_GONE = {"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"}
+_PASSING = {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org", "message_limit_exceeded"}
+_TOKEN = {"invalid_auth", "account_inactive", "token_revoked", "token_expired", "not_authed", "missing_scope", "no_permission"}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What Slack answered instead of ok: its word, seconds to wait, and whether the effect may have happened."""
+
+    error: str
+    wait: float = 0.0
+    unknown: bool = False
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """Read an SDK error."""
+    if not isinstance(error, SlackApiError):
+        # Nothing was sent where no connection was made; everything else may have arrived.
+        refused = isinstance(getattr(error, "reason", error), ConnectionRefusedError)
+        return Refusal(type(error).__name__, unknown=not refused)
+    response: Any = error.response
+    status = getattr(response, "status_code", 200)
+    if status == 429:  # noqa: PLR2004  # HTTP's own number
+        return Refusal("ratelimited", wait=_seconds(getattr(response, "headers", {})))
+    if status >= 500:  # noqa: PLR2004
+        return Refusal(f"http {status}", unknown=True)
+    try:
+        word = str(response.get("error") or "unknown_error")
+    except (AttributeError, TypeError, ValueError):
+        return Refusal("unreadable answer", unknown=True)
+    if word == "ratelimited":
+        return Refusal(word, wait=30.0)
+    return Refusal(word, unknown=word in _PASSING or word == "unknown_error")
+
+
+def _seconds(headers: Any) -> float:
+    found = {str(k).lower(): v for k, v in dict(headers).items()}.get("retry-after", "30")
+    value = found[0] if isinstance(found, list) else found
+    return max(1.0, float(value)) if str(value).replace(".", "", 1).isdigit() else 30.0
+
+
+@dataclass(slots=True)
+class Deliver:
+    """Sends what the outbox holds. `client` is the one for posts: without retries of its own."""
+
+    desk: Desk
+    people: People
+    drawing: Draw
+    client: WebClient
+    _rungs: dict[str, int] = field(default_factory=dict)
+    _replies: dict[int, tuple[float, str]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def remember(self, request_id: int, url: str) -> None:
+        """Keep a command's response_url in memory for its half hour: it lets a private answer into any channel.
+
+        It is a key of sorts, so it is never stored; after a restart the answer goes by direct message.
+        """
+        if not url:
+            return
+        with self._lock:
+            if len(self._replies) > 1000:  # noqa: PLR2004  # a bound, so that it cannot grow for ever
+                self._replies.clear()
+            self._replies[request_id] = (time.monotonic() + 1700, url)
+
+    def beat(self) -> None:
+        """Hand out everything that can be said now, one thing a card at a time."""
+        store = self.desk.store
+        for notice in store.outbox.waiting(self.desk.clock()):
+            root = notice.parent_id or notice.id
+            self.desk.lanes.submit(LANE, ("card", root), lambda i=notice.id: self.send(i), store.mail)  # type: ignore[misc]
+
+    def send(self, notice_id: int) -> None:
+        """Say one thing."""
+        notice = self.desk.store.outbox.get(notice_id)
+        if notice is None or notice.state not in {"due", "sending"}:
+            return
+        try:
+            if notice.state == "sending" and self._already(notice):
+                return
+            _HOW[notice.kind](self, notice)
+        except NoAnswer as error:
+            self._later(notice, Refusal(str(error)))
+        except Exception as error:  # the delivery loop must outlive any fault of a drawing; the stack goes to the log
+            log.exception("notice.failed notice=%d surface=%s", notice.id, notice.surface)
+            self._plainer(notice, type(error).__name__)
+
+    def _already(self, notice: Notice) -> bool:
+        """Settle what was being sent when its answer was lost; True where it need not be sent (again)."""
+        if notice.kind == "upload":
+            self._no_file(notice, "Slack did not answer, so it may be there already")
+            return True
+        if notice.kind != "post" or notice.parent_id is not None:
+            return False
+        ts_of = self._look_for(notice)
+        if ts_of is None:
+            return False
+        channel, ts = ts_of
+        store = self.desk.store
+        with store.transaction():
+            store.outbox.sent(notice.id, channel, ts)
+            store.outbox.redraw(notice.id, self.desk.clock())  # it was drawn from the state of then
+        log.info("notice.found notice=%d", notice.id)
+        return True
+
+    def _look_for(self, notice: Notice) -> tuple[str, str] | None:
+        """The channel and timestamp of a post of ours, by its outbox id; None where it is not there or not readable."""
+        try:
+            channel = notice.channel
+            if channel.startswith(("U", "W")):
+                channel = str(self.people.client.conversations_open(users=channel)["channel"]["id"])
+            since = (notice.sending_at or notice.created_at) - timedelta(minutes=5)
+            found = self.people.client.conversations_history(
+                channel=channel, oldest=f"{since.timestamp():.6f}", limit=200, include_all_metadata=True
+            )
+        except SlackApiError as error:
+            word = refusal_of(error)
+            if word.wait or word.unknown:
+                raise NoAnswer(word.error) from error
+            return None  # the optional history scopes are not there
+        except Exception as error:
+            raise NoAnswer(type(error).__name__) from error
+        for message in found.get("messages") or []:
+            payload = (message.get("metadata") or {}).get("event_payload") or {}
+            if payload.get("outbox") == notice.id:
+                return channel, str(message["ts"])
+        return None
+
+    # -- kinds ---------------------------------------------------------------------------------------------------
+
+    def _post(self, notice: Notice) -> None:
+        place = self._thread(notice)
+        if place is None:
+            return
+        message = self._drawn(notice)
+        if message is None:
+            return
+        self.desk.store.outbox.sending(notice.id, self.desk.clock())
+        arguments = {**message.payload(), **place, "metadata": self.drawing.metadata(notice)}
+        try:
+            answer = self.client.chat_postMessage(**{k: v for k, v in arguments.items() if v is not None})
+        except Exception as error:  # noqa: BLE001  # whatever the SDK raises is read by refusal_of
+            self._refused(notice, refusal_of(error))
+            return
+        self.desk.store.outbox.sent(notice.id, str(answer["channel"]), str(answer["ts"]))
+
+    def _thread(self, notice: Notice) -> Json | None:
+        """Where a post goes: its channel, or its card's thread. None where it has just been sent elsewhere."""
+        if notice.parent_id is None:
+            state = self.people.place(notice.channel)
+            if state == "open":
+                return {"channel": notice.channel}
+            self._redirect(notice, state)
+            return None
+        parent = self.desk.store.outbox.get(notice.parent_id)
+        if parent is None or not parent.ts:
+            return {"channel": notice.user}
+        if self.people.place(parent.sent_to) == "shared":
+            return {"channel": notice.user}
+        return {"channel": parent.sent_to, "thread_ts": parent.ts}
+
+    def _redirect(self, notice: Notice, why: str) -> None:
+        """Send it to the person instead, and say so where it was asked for."""
+        store, now = self.desk.store, self.desk.clock()
+        with store.transaction():
+            store.outbox.redirect(notice.id, notice.user, why)
+            store.outbox.add(
+                "ephemeral",
+                "audit.elsewhere",
+                notice.row_id,
+                channel=notice.channel,
+                user=notice.user,
+                now=now,
+                detail={"why": why},
+            )
+
+    def _update(self, notice: Notice) -> None:
+        store = self.desk.store
+        parent = store.outbox.get(notice.parent_id or 0)
+        if parent is None or not parent.ts:
+            store.outbox.drop(notice.id, "dropped", "its card was never posted")
+            return
+        if self.people.place(parent.sent_to) == "shared":
+            with store.transaction():
+                store.outbox.drop(notice.id, "dropped", "the channel is shared now")
+                store.outbox.repost(parent.id)
+                store.outbox.redirect(parent.id, parent.user, "shared")
+            return
+        message = self._drawn(notice)
+        if message is None:
+            return
+        store.outbox.sending(notice.id, self.desk.clock())
+        arguments = {**message.payload(), "channel": parent.sent_to, "ts": parent.ts}
+        arguments = {k: v for k, v in arguments.items() if not k.startswith("unfurl")}
+        try:
+            self.client.chat_update(**arguments, metadata=self.drawing.metadata(notice))
+        except Exception as error:  # noqa: BLE001  # read by refusal_of
+            self._refused(notice, refusal_of(error))
+            return
+        store.outbox.sent(notice.id, parent.sent_to, parent.ts)
+
+    def _ephemeral(self, notice: Notice) -> None:
+        message = self._drawn(notice)
+        if message is None:
+            return
+        self.desk.store.outbox.sending(notice.id, self.desk.clock())
+        if self._by_response_url(notice, message):
+            return
+        here = self.people.place(notice.channel) == "open" and not notice.channel.startswith(("U", "W"))
+        try:
+            if here and "redirected" not in notice.detail:
+                self.client.chat_postEphemeral(channel=notice.channel, user=notice.user, **_quiet(message))
+            else:
+                self.client.chat_postMessage(channel=notice.user, **message.payload())
+        except Exception as error:  # noqa: BLE001  # read by refusal_of
+            self._refused(notice, refusal_of(error))
+            return
+        self.desk.store.outbox.sent(notice.id, notice.channel)
+
+    def _by_response_url(self, notice: Notice, message: Message) -> bool:
+        """Answer through the command's own URL where it is still good: it reaches any channel."""
+        if notice.surface not in {"audit.answer", "audit.elsewhere", "whoami", "accounts"}:
+            return False
+        key = notice.row_id if notice.surface.startswith("audit.") else -notice.row_id
+        with self._lock:
+            until, url = self._replies.get(key, (0.0, ""))
+        if not url or time.monotonic() > until:
+            return False
+        try:
+            answer = WebhookClient(url, timeout=10).send_dict(message.answer())
+        except Exception as error:  # noqa: BLE001  # any fault of this shortcut leads to the long way
+            log.info("response_url.failed notice=%d why=%s", notice.id, type(error).__name__)
+            return False
+        if answer.status_code != 200:  # noqa: PLR2004  # HTTP's own number
+            return False
+        self.desk.store.outbox.sent(notice.id, notice.channel)
+        return True
+
+    def _upload(self, notice: Notice) -> None:
+        store = self.desk.store
+        parent = store.outbox.get(notice.parent_id or 0)
+        if parent is None or not parent.ts:
+            self._no_file(notice, "the card that it belongs to is not in Slack")
+            return
+        if self.people.place(parent.sent_to) == "shared":
+            self._no_file(notice, "the channel is shared with another company")
+            return
+        try:
+            found = self.drawing.files(notice)
+        except NoChart as error:
+            log.warning("chart.failed notice=%d why=%s", notice.id, error)
+            self._no_file(notice, "the picture could not be drawn")
+            return
+        if not found:
+            store.outbox.drop(notice.id, "dropped", "nothing to upload")
+            return
+        store.outbox.sending(notice.id, self.desk.clock())
+        uploads = [{"content": f.content, "filename": f.name, "title": f.title, "alt_txt": f.alt or None} for f in found]
+        try:
+            self.client.files_upload_v2(channel=parent.sent_to, thread_ts=parent.ts, file_uploads=uploads)
+        except Exception as error:  # noqa: BLE001  # read by refusal_of
+            self._file_refused(notice, refusal_of(error))
+            return
+        with store.transaction():
+            store.outbox.sent(notice.id, parent.sent_to)
+            if not self.drawing.is_picture(notice):
+                self._say_below(notice, "audit.exported")
+
+    def _file_refused(self, notice: Notice, refusal: Refusal) -> None:
+        if refusal.wait:
+            self._later(notice, refusal)
+        elif refusal.unknown:
+            self._no_file(notice, "Slack did not answer, so it may be there already")
+        else:
+            self._no_file(notice, f"Slack says {refusal.error}")
+
+    def _no_file(self, notice: Notice, why: str) -> None:
+        """Say in the thread that there is no file; a picture becomes a chart block."""
+        store = self.desk.store
+        with store.transaction():
+            store.outbox.drop(notice.id, "failed", why)
+            self._say_below(notice, "audit.chart" if self.drawing.is_picture(notice) else "audit.file_refused", why)
+
+    def _say_below(self, notice: Notice, surface: str, why: str = "") -> None:
+        detail = {"why": why, "of": "request" if notice.surface == "audit.csv" else "followup"}
+        self.desk.store.outbox.add(
+            "post",
+            surface,
+            notice.row_id,
+            channel=notice.channel,
+            user=notice.user,
+            now=self.desk.clock(),
+            parent_id=notice.parent_id,
+            detail=detail,
+        )
+
+    # -- refusals ------------------------------------------------------------------------------------------------
+
+    def _drawn(self, notice: Notice) -> Message | None:
+        rung = max(notice.rung, self._rungs.get(notice.surface, 0))
+        message = self.drawing.message(notice, rung)
+        if message is None:
+            self.desk.store.outbox.drop(notice.id, "dropped", "nothing to say")
+        return message
+
+    def _refused(self, notice: Notice, refusal: Refusal) -> None:
+        store = self.desk.store
+        if refusal.wait or refusal.unknown or refusal.error in _TOKEN:
+            self._later(notice, refusal)
+        elif refusal.error in _PLAINER:
+            self._plainer(notice, refusal.error)
+        elif refusal.error in _ELSEWHERE and notice.channel != notice.user:
+            self.people.forget_place(notice.channel)
+            if notice.kind == "post" and notice.parent_id is None:
+                self._redirect(notice, _ELSEWHERE[refusal.error])
+            elif notice.kind == "update" and refusal.error in _ELSEWHERE:
+                self._move_card(notice, _ELSEWHERE[refusal.error])
+            else:
+                store.outbox.redirect(notice.id, notice.user, refusal.error)
+        elif refusal.error in _GONE and notice.kind == "update":
+            with store.transaction():
+                store.outbox.drop(notice.id, "dropped", refusal.error)
+                store.outbox.repost(notice.parent_id or 0)
+        elif refusal.error in _GONE:
+            store.outbox.redirect(notice.id, notice.user, refusal.error)
+        elif not refusal.error.isidentifier():
+            self._later(notice, refusal)
+        else:
+            log.error("notice.refused notice=%d surface=%s error=%s", notice.id, notice.surface, refusal.error)
+            store.outbox.drop(notice.id, "failed", refusal.error)
+
+    def _move_card(self, notice: Notice, why: str) -> None:
+        """A card's channel takes nothing any more: the card is posted anew as a direct message."""
+        store = self.desk.store
+        with store.transaction():
+            store.outbox.drop(notice.id, "dropped", why)
+            store.outbox.repost(notice.parent_id or 0)
+            store.outbox.redirect(notice.parent_id or 0, notice.user, why)
+
+    def _later(self, notice: Notice, refusal: Refusal) -> None:
+        wait = timedelta(seconds=refusal.wait) if refusal.wait else jobs.patience(f"notice {notice.id}", min(notice.attempts, 5))
+        if refusal.error in _TOKEN:
+            wait = timedelta(minutes=1)
+            log.error("slack.token_refused error=%s: nothing can be said until the token or its scopes are mended", refusal.error)
+        else:
+            log.info("notice.later notice=%d why=%s attempts=%d", notice.id, refusal.error, notice.attempts)
+        self.desk.store.outbox.later(notice.id, self.desk.clock() + wait, unknown=refusal.unknown)
+
+    def _plainer(self, notice: Notice, why: str) -> None:
+        last = RUNGS.get(notice.surface, 0) + 1
+        if notice.rung >= last:
+            log.error("notice.undrawable notice=%d surface=%s why=%s", notice.id, notice.surface, why)
+            self.desk.store.outbox.drop(notice.id, "failed", why)
+            return
+        log.warning("notice.plainer notice=%d surface=%s why=%s", notice.id, notice.surface, why)
+        if notice.surface in {"audit.services", "audit.chart"}:
+            self._rungs[notice.surface] = min(notice.rung + 1, RUNGS[notice.surface])
+        self.desk.store.outbox.lower(notice.id)
+
+
+def _quiet(message: Message) -> Json:
+    """postEphemeral takes no unfurl flags."""
+    return {k: v for k, v in message.payload().items() if not k.startswith("unfurl")}
+
+
+_HOW = {"post": Deliver._post, "update": Deliver._update, "ephemeral": Deliver._ephemeral, "upload": Deliver._upload}  # noqa: SLF001

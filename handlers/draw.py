@@ -1,0 +1,336 @@
+"""Rows to messages and files: gathers what a surface is drawn from, then lets `blocks/` draw it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from advisor.core.errors import AwsError
+from advisor.core.model import (
+    Account,
+    EntityUse,
+    Followup,
+    FollowupKind,
+    JobState,
+    Notice,
+    Report,
+    Request,
+    RequestState,
+    Snapshot,
+    Usage,
+)
+from advisor.core.report import Rules, difference, summarise
+from advisor.desk import Desk
+from advisor.edges.chart import Bar, Chart, draw
+from handlers import files
+from handlers.access import NoAnswer, People
+from handlers.blocks import answers, audit, kit, thread
+from handlers.blocks.audit import AuditView
+from handlers.blocks.kit import Json, Message
+from handlers.files import File
+
+log = logging.getLogger(__name__)
+
+RUNGS = {"audit.card": 1, "audit.services": 2, "audit.chart": 1, "audit.followup": 2}
+"""How many plainer forms a surface has besides its richest; below the last one stands its bare text."""
+
+_BARS = 40
+"""Services that a picture can hold and still be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Draws any notice of the outbox."""
+
+    desk: Desk
+    people: People
+
+    def metadata(self, notice: Notice) -> Json | None:
+        """Slack metadata of a parent card: ids and a state, nothing private."""
+        if notice.surface != "audit.card":
+            return None
+        request = self.desk.store.requests.get(notice.row_id)
+        card = notice.parent_id or notice.id
+        payload = {"id": notice.row_id, "state": str(request.state) if request else "", "outbox": card}
+        return {"event_type": "iam_audit.audit", "event_payload": payload}
+
+    def message(self, notice: Notice, rung: int) -> Message | None:
+        """The message of a notice, or None where there is nothing to say (any more)."""
+        known = _SURFACES.get(notice.surface)
+        if known is None:
+            return None
+        message = known(self, notice, rung)
+        if message and rung > RUNGS.get(notice.surface, 0):
+            return Message(message.text, [kit.rich(kit.section(kit.text(message.text)))])
+        return message
+
+    # -- views ---------------------------------------------------------------------------------------------------
+
+    def rules(self, window_days: int) -> Rules:
+        """The operator's settings, and who the bot is."""
+        config = self.desk.config
+        own: set[str] = set()
+        try:
+            me = self.desk.aws.identity()
+        except AwsError:
+            me = None
+        if me:
+            own.add(_role_of(me.arn))
+            roles = (config.iam_audit_read_role, config.iam_audit_write_role)
+            own |= {f"arn:{me.partition}:iam::{a.id}:role/{r}" for a in self._accounts() for r in roles if r}
+        return Rules(window_days, config.iam_audit_min_age_days, config.iam_audit_protect, frozenset(own))
+
+    def _accounts(self) -> tuple[Account, ...]:
+        try:
+            return self.desk.aws.accounts()
+        except AwsError:
+            return self.desk.config.named_accounts
+
+    def account(self, account_id: str) -> Account:
+        """An account with its alias."""
+        return next((a for a in self._accounts() if a.id == account_id), Account(account_id))
+
+    def view(self, request: Request, report: Report | None = None) -> AuditView:
+        """Everything that a card of this request, or an answer in its thread, is drawn from."""
+        store, desk = self.desk.store, self.desk
+        entity = store.entities.get(request.entity_id) if request.entity_id else None
+        report = report or (store.reports.get(request.report_id) if request.report_id else None)
+        job = store.jobs.get(request.job_id) if request.job_id else None
+        view = AuditView(
+            request=request,
+            account=self.account(entity.account) if entity else Account(""),
+            now=desk.clock(),
+            entity=entity,
+            ahead=store.requests.ahead(request.id, entity.account) if entity and request.state is RequestState.QUEUED else 0,
+            gives_up_at=job.deadline_at if job else request.created_at + timedelta(minutes=desk.config.iam_audit_job_minutes),
+            waiting_for_rate=bool(job and job.tries > 1 and desk.clock() - job.created_at > audit.SLOW),
+            owner_key=desk.config.iam_audit_owner_tag,
+        )
+        if request.state is RequestState.FAILED and entity:
+            last = store.reports.newest(entity.id, request.asked.granularity)
+            return replace(view, last_good_at=last.created_at if last else None)
+        return self._with_report(view, report) if report and entity else view
+
+    def _with_report(self, view: AuditView, report: Report) -> AuditView:
+        snapshot_id = self.desk.store.reports.snapshot_id(report.id)
+        snapshot = self.desk.store.entities.snapshot(snapshot_id) if snapshot_id else None
+        assert view.entity is not None  # noqa: S101  # asked by the only caller
+        snapshot = snapshot or Snapshot(view.entity, report.created_at)
+        asked = replace(view.request.asked, granularity=report.granularity)
+        tag = snapshot.tag(view.owner_key)
+        return replace(
+            view,
+            request=replace(view.request, asked=asked),
+            report=report,
+            snapshot=snapshot,
+            summary=summarise(report, snapshot, self.rules(view.days), self.desk.catalogue),
+            owner_tag=tag,
+            owner_id=tag if tag[:1] in {"U", "W"} and tag.isalnum() and self.people.full_member(tag) else "",
+        )
+
+    # -- surfaces ------------------------------------------------------------------------------------------------
+
+    def card(self, notice: Notice, rung: int) -> Message | None:
+        """The audit card."""
+        request = self.desk.store.requests.get(notice.row_id)
+        if request is None:
+            return None
+        view = self.view(request)
+        return audit.card(view) if rung == 0 else audit.minimal(view)
+
+    def services(self, notice: Notice, rung: int) -> Message | None:
+        """The full list."""
+        request = self.desk.store.requests.get(notice.row_id)
+        view = self.view(request) if request else None
+        return thread.services(view, rung) if view and view.report else None
+
+    def answer(self, notice: Notice, _rung: int) -> Message | None:
+        """Why a request became no audit."""
+        request = self.desk.store.requests.get(notice.row_id)
+        if request is None or request.failure is None:
+            return None
+        failure, asked = request.failure, request.asked
+        if failure.code == "forbidden":
+            return answers.refused(failure.message)
+        if failure.code == "ambiguous":
+            found = [self.desk.store.entities.get(int(i)) for i in failure.message.split(",")]
+            pairs = [(e, self.account(e.account)) for e in found if e]
+            return answers.ambiguous(request.id, asked.name, pairs)
+        accounts = self._accounts()
+        chosen = [a for a in accounts if a.matches(asked.account)] if asked.account else accounts
+        return answers.ended(failure, asked.kind, asked.name.rpartition("/")[2], chosen or accounts)
+
+    def elsewhere(self, notice: Notice, _rung: int) -> Message | None:
+        """Where the result goes instead."""
+        request = self.desk.store.requests.get(notice.row_id)
+        return answers.elsewhere(notice.detail["why"], request.asked.name.rpartition("/")[2]) if request else None
+
+    def said(self, notice: Notice, _rung: int) -> Message | None:
+        """A short answer to a press."""
+        return answers.said(notice.detail["what"])
+
+    def refused(self, notice: Notice, _rung: int) -> Message | None:
+        """A refusal of a press."""
+        return answers.refused(notice.detail["why"])
+
+    def whoami(self, notice: Notice, _rung: int) -> Message | None:
+        """What the person may do."""
+        try:
+            refusal = self.people.refusal(notice.user)
+            approver, admin = self.people.approver(notice.user), self.people.admin(notice.user)
+        except NoAnswer:
+            return answers.refused("unknown")
+        settings = self.desk.config
+        groups = [g for g in (*settings.iam_audit_auditors, *settings.iam_audit_approvers) if g.startswith("S")]
+        return answers.whoami(
+            auditor=refusal, groups=groups, approver=approver, admin=admin, approvals=settings.iam_audit_approvals
+        )
+
+    def accounts(self, notice: Notice, _rung: int) -> Message | None:
+        """What was found when the accounts were asked."""
+        rows = json.loads(notice.detail["rows"])
+        return answers.accounts([(Account(i, alias, own), state, at) for i, alias, own, state, at in rows])
+
+    def followup(self, notice: Notice, rung: int) -> Message | None:
+        """The answer to a pressed button."""
+        store = self.desk.store
+        followup = store.followups.get(notice.row_id)
+        request = store.requests.get(followup.request_id) if followup else None
+        if followup is None or request is None:
+            return None
+        report = store.reports.get(followup.report_id) if followup.report_id else None
+        if followup.state is JobState.FAILED and followup.failure:
+            return thread.failed(self.view(request, report), followup.failure, _PRESSED[followup.kind])
+        return self._answered(followup, request, report, rung)
+
+    def _answered(self, followup: Followup, request: Request, report: Report | None, rung: int) -> Message | None:
+        store = self.desk.store
+        result = json.loads(followup.result or "{}")
+        if followup.kind in {FollowupKind.BREAKDOWN, FollowupKind.ACTIONS}:
+            report = store.reports.get(result["report"] or 0) or report
+        view = self.view(request, report)
+        if followup.kind is FollowupKind.HISTORY:
+            return self._history(view, report)
+        if view.report is None:
+            return None
+        if followup.kind is FollowupKind.ACTIONS:
+            return thread.actions(view, rung)
+        if followup.kind is FollowupKind.BREAKDOWN:
+            users = [EntityUse(u["arn"], u["name"], u["kind"], _when(u["last_at"])) for u in result["users"]]
+            return thread.breakdown(view, followup.service, users, result["reach"])
+        if followup.kind is FollowupKind.POLICIES:
+            snapshot = store.entities.snapshot(result["snapshot"])
+            grants = {s: [(str(p), str(g)) for p, g in found] for s, found in result["grants"].items()}
+            return thread.policies(view, snapshot, grants, result["others"]) if snapshot else None
+        return thread.exported(view, len(files.rows(view)))
+
+    def _history(self, view: AuditView, report: Report | None) -> Message | None:
+        if view.entity is None:
+            return None
+        granularity = report.granularity if report else view.request.asked.granularity
+        newest = report or self.desk.store.reports.newest(view.entity.id, granularity)
+        reports = self.desk.store.reports.history(view.entity.id, granularity, newest.id, 20) if newest else []
+        count = self.desk.store.reports.count(view.entity.id, granularity)
+        changed = difference(reports[1], reports[0], view.days) if len(reports) > 1 else None
+        return thread.history(view, reports, count, changed)
+
+    def chart(self, notice: Notice, rung: int) -> Message | None:
+        """The picture's numbers, where Slack takes no picture."""
+        view = self._view_of(notice)
+        return thread.chart(view, rung) if view and view.report else None
+
+    def file_refused(self, notice: Notice, _rung: int) -> Message | None:
+        """Slack took no file."""
+        view = self._view_of(notice)
+        return thread.file_refused(view, len(files.rows(view)), notice.detail["why"]) if view else None
+
+    def exported(self, notice: Notice, _rung: int) -> Message | None:
+        """The line beside the files."""
+        view = self._view_of(notice)
+        return thread.exported(view, len(files.rows(view))) if view and view.report else None
+
+    # -- files ---------------------------------------------------------------------------------------------------
+
+    def _view_of(self, notice: Notice) -> AuditView | None:
+        """The view of a notice whose row is a request or a follow-up."""
+        store = self.desk.store
+        if notice.detail.get("of") == "request" or notice.surface == "audit.csv":
+            request = store.requests.get(notice.row_id)
+            return self.view(request) if request else None
+        followup = store.followups.get(notice.row_id)
+        request = store.requests.get(followup.request_id) if followup else None
+        if followup is None or request is None:
+            return None
+        report = store.reports.get(followup.report_id) if followup.report_id else None
+        return self.view(request, report)
+
+    def files(self, notice: Notice) -> list[File]:
+        """The files of an upload. Raises NoChart where a picture cannot be drawn."""
+        view = self._view_of(notice)
+        if view is None or view.report is None:
+            return []
+        if self.is_picture(notice):
+            return [File(f"iam-audit-{view.request.id}.png", "IAM Audit chart", draw(_chart(view)), thread.chart_words(view))]
+        return files.exports(view)
+
+    def is_picture(self, notice: Notice) -> bool:
+        """Whether an upload is a picture."""
+        followup = self.desk.store.followups.get(notice.row_id) if notice.surface == "audit.followup" else None
+        return bool(followup and followup.kind is FollowupKind.PICTURE)
+
+
+def _chart(view: AuditView) -> Chart:
+    report = view.report
+    assert report is not None  # noqa: S101  # asked by the only caller
+    findings = view.summary.findings
+    shown = findings[:_BARS]
+    left = len(findings) - len(shown)
+    more = f" {left} more services are not drawn; they are in the CSV." if left else ""
+    kinds = {u: u.value for u in Usage}
+    return Chart(
+        title=f"{view.name} {view.where}: last attempt of each service",
+        note=f"Report of {kit.minute(report.created_at)}. Green: within {view.days} days.{more}",
+        window_days=view.days,
+        tracked_days=400,
+        bars=tuple(Bar(f.service, f.days, kinds[f.usage]) for f in shown),
+    )
+
+
+def _when(value: str | None) -> datetime | None:
+    return datetime.fromisoformat(value) if value else None
+
+
+def _role_of(arn: str) -> str:
+    """The role of an assumed-role ARN; other principals as they are."""
+    head, _, rest = arn.partition(":assumed-role/")
+    return f"{head.replace(':sts:', ':iam:')}:role/{rest.partition('/')[0]}" if rest else arn
+
+
+_PRESSED = {
+    FollowupKind.BREAKDOWN: "Who used…",
+    FollowupKind.ACTIONS: "Action level",
+    FollowupKind.POLICIES: "What grants it",
+    FollowupKind.HISTORY: "History",
+    FollowupKind.PICTURE: "Chart",
+    FollowupKind.EXPORT: "Export CSV",
+    FollowupKind.REFRESH: "Refresh",
+    FollowupKind.RETRY: "Retry",
+}
+
+_SURFACES: dict[str, Callable[[Draw, Notice, int], Message | None]] = {
+    "audit.card": Draw.card,
+    "audit.services": Draw.services,
+    "audit.answer": Draw.answer,
+    "audit.elsewhere": Draw.elsewhere,
+    "audit.followup": Draw.followup,
+    "audit.chart": Draw.chart,
+    "audit.exported": Draw.exported,
+    "audit.file_refused": Draw.file_refused,
+    "say": Draw.said,
+    "refused": Draw.refused,
+    "whoami": Draw.whoami,
+    "accounts": Draw.accounts,
+}

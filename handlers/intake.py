@@ -1,0 +1,149 @@
+"""What follows an acknowledgement: who may, then the story. Runs on lanes, never in a listener."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from concurrent.futures import wait
+from dataclasses import dataclass
+from datetime import timedelta
+
+from advisor import audits, followups, jobs
+from advisor.core.errors import AwsError
+from advisor.core.model import Account, Failure, Followup, Request
+from advisor.desk import Desk
+from handlers.access import NoAnswer, People
+
+log = logging.getLogger(__name__)
+
+FRONT = "front"
+"""The lane of admissions."""
+
+LISTED_FOR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Admits requests and pressed buttons, and hands out every due piece of work."""
+
+    desk: Desk
+    people: People
+
+    def beat(self) -> None:
+        """Claim what is due and hand it to lanes; calls neither AWS nor Slack itself."""
+        desk = self.desk
+        now = desk.clock()
+        for request in desk.store.requests.due(now):
+            self._submit(FRONT, ("request", request.id), lambda r=request: self.admit(r))  # type: ignore[misc]
+        for followup in desk.store.followups.due(now):
+            lane = followups.lane(desk, followup)
+            self._submit(lane, ("followup", followup.id), lambda f=followup: self.follow(f))  # type: ignore[misc]
+        jobs.tick(desk)
+
+    def _submit(self, lane: str, task: tuple[str, int], work: Callable[[], None]) -> None:
+        self.desk.lanes.submit(lane, task, work, self.desk.store.work)
+
+    def admit(self, request: Request) -> None:
+        """Whether this person may, then what they asked for."""
+        fresh = self.desk.store.requests.get(request.id)
+        if fresh is None or fresh.state != "queued" or fresh.job_id is not None:
+            return
+        try:
+            refusal = self.people.refusal(fresh.user)
+        except NoAnswer as error:
+            self._slack_is_silent(fresh, error)
+            return
+        if refusal:
+            self._log(fresh.user, "audit.refused", f"request {fresh.id}", why=refusal)
+            audits.end(self.desk, fresh, Failure("forbidden", message=refusal))
+            return
+        if fresh.tries == 0 and fresh.report_id is None:
+            self._log(fresh.user, "audit", f"request {fresh.id}", name=fresh.asked.name)
+        audits.resolve(self.desk, fresh)
+
+    def _slack_is_silent(self, request: Request, error: NoAnswer) -> None:
+        log.warning("access.unknown request=%d why=%s", request.id, error)
+        if request.tries + 1 >= jobs.TRIES:
+            audits.end(self.desk, request, Failure("forbidden", message="unknown"))
+            return
+        until = self.desk.clock() + jobs.patience(f"request {request.id}", request.tries)
+        self.desk.store.requests.wait(request.id, until)
+
+    def follow(self, followup: Followup) -> None:
+        """Whether this person may press, then the answer."""
+        store, now = self.desk.store, self.desk.clock()
+        try:
+            refusal = self.people.refusal(followup.user)
+        except NoAnswer:
+            if followup.tries + 1 < jobs.TRIES:
+                store.followups.again(followup.id, now + jobs.patience(f"followup {followup.id}", followup.tries))
+                return
+            refusal = "unknown"
+        if not refusal:
+            followups.run(self.desk, followup.id)
+            return
+        self._log(followup.user, f"{followup.kind}.refused", f"request {followup.request_id}", why=refusal)
+        request = store.requests.get(followup.request_id)
+        with store.transaction():
+            if store.followups.fail(followup.id, Failure("forbidden", message=refusal)) and request:
+                card = store.outbox.get(request.card_id or 0)
+                channel = card.sent_to if card and card.sent_to else request.channel
+                store.outbox.add(
+                    "ephemeral",
+                    "refused",
+                    followup.id,
+                    channel=channel,
+                    user=followup.user,
+                    now=now,
+                    detail={"why": refusal},
+                )
+
+    def accounts(self, answer_id: int, user: str, channel: str) -> None:
+        """Ask every account whether it can be read, and answer privately."""
+        store, now = self.desk.store, self.desk.clock()
+        try:
+            refusal = self.people.refusal(user)
+        except NoAnswer:
+            refusal = "unknown"
+        surface, detail = "refused", {"why": refusal}
+        if not refusal:
+            surface, detail = "accounts", {"rows": json.dumps(self._probed(), ensure_ascii=False)}
+        store.outbox.add("ephemeral", surface, answer_id, channel=channel, user=user, now=now, detail=detail)
+
+    def _probed(self) -> list[tuple[str, str, bool, str, str]]:
+        try:
+            accounts = self.desk.aws.accounts()
+        except AwsError as error:
+            return [("–", "", False, f"no: {error.call}: {error.message[:80]}", "never")]
+        asked = {self.desk.lanes.call(a.id, lambda a=a: self._probe(a)): a for a in accounts}  # type: ignore[misc]
+        wait(asked, timeout=5.0)
+        listings = self.desk.store.entities.listings()
+        rows = []
+        for future, account in asked.items():
+            state = future.result() if future.done() else "no: no answer in 5 seconds"
+            at, failure = listings.get(account.id, (None, "never"))
+            listed = f"{at:%Y-%m-%d %H:%M}" if at and not failure else "never"
+            rows.append((account.id, account.alias, account.own, state, listed))
+        return rows
+
+    def _probe(self, account: Account) -> str:
+        try:
+            self.desk.aws.probe(self.desk.aws.session(account.id))
+        except AwsError as error:
+            what = {"refused": "access denied"}.get(error.code, error.code)
+            return f"no: {what}, {error.call}" + (f" on {error.role}" if error.role else "")
+        return "yes"
+
+    def _log(self, actor: str, verb: str, subject: str, **detail: str) -> None:
+        self.desk.store.log.add(actor, verb, subject, self.desk.clock(), **detail)
+
+
+def housekeeping(desk: Desk) -> None:
+    """Once an hour: thin old reports, forget old deliveries, list the accounts anew."""
+    now = desk.clock()
+    thinned = desk.store.reports.thin(now - timedelta(days=desk.config.iam_audit_retention_days))
+    desk.store.deliveries.forget(now - timedelta(days=7))
+    audits.refresh_listings(desk, LISTED_FOR)
+    if thinned:
+        log.info("reports.thinned count=%d", thinned)
