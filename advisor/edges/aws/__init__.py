@@ -26,7 +26,7 @@ from advisor.core.model import (
 )
 from advisor.edges.aws import entities
 from advisor.edges.aws.errors import call
-from advisor.edges.aws.pages import items, pages
+from advisor.edges.aws.pages import Method, items, pages
 from advisor.edges.aws.sessions import Identity, Session, Sessions
 
 __all__ = ["Aws", "Identity", "Raw", "Session"]
@@ -183,6 +183,10 @@ class Aws:
     def holders(self, session: Session, policy_arn: str) -> tuple[str, ...]:
         """Who has a managed policy: "role/NAME", "user/NAME", "group/NAME"."""
         return entities.holders(session, policy_arn)[0]
+
+    def probe_call(self, session: Session, method: Method, permission: str, **parameters: object) -> None:
+        """One call made only to see whether it is allowed."""
+        call(method, permission, session.account, **parameters)
 
     def probe(self, session: Session) -> None:
         """The cheapest call that tells whether an account can be read."""

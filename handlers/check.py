@@ -1,0 +1,176 @@
+"""`python bot.py check`: tokens, scopes, AWS permissions in each account, database and log; a line each.
+
+Opens the database read-only, takes no lock and migrates nothing, so it can run beside the bot.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+
+from advisor.core.errors import AwsError, ConfigError, StoreError
+from advisor.core.model import Account, Granularity
+from advisor.edges import config as settings
+from advisor.edges.aws import Aws, Session
+from advisor.edges.config import Config
+from advisor.edges.schedule import now
+from advisor.edges.store import look, verify
+
+NEEDED = ("commands", "chat:write", "users:read", "channels:read")
+OPTIONAL = {
+    "files:write": "no CSV, JSON or pictures",
+    "groups:read": "results in private channels go by direct message",
+    "usergroups:read": "user groups in the settings count as empty",
+    "channels:history": "a post whose answer was lost may appear twice in public channels",
+    "groups:history": "the same in private channels",
+    "im:history": "the same in direct messages",
+    "im:write": "the same in direct messages",
+}
+
+Line = tuple[str, bool, str]
+
+
+def check(say: Callable[[str], None]) -> int:
+    """Say a line for everything that is tested; 1 where one fails, 2 where the settings are wrong."""
+    try:
+        config = settings.load()
+    except ConfigError as error:
+        for fault in error.faults:
+            say(f"FAIL  settings: {fault}")
+        return 2
+    say("ok    settings")
+    bad = 0
+    for part in (_slack, _database, _aws):
+        for name, good, note in part(config):
+            bad += not good
+            say(f"{'ok  ' if good else 'FAIL'}  {name}{': ' + note if note else ''}")
+    return 1 if bad else 0
+
+
+def _word(error: Exception) -> str:
+    if isinstance(error, SlackApiError):
+        return str(error.response.get("error") if hasattr(error.response, "get") else "no answer")
+    return type(error).__name__
+
+
+def _slack(config: Config) -> Iterator[Line]:
+    client = WebClient(token=config.slack_bot_token.get_secret_value(), base_url=config.slack_api_url, timeout=10)
+    try:
+        answer = client.auth_test()
+    except Exception as error:  # noqa: BLE001  # every fault is a line
+        yield "Slack bot token", False, _word(error)
+        return
+    yield "Slack bot token", True, f"workspace {answer.get('team')}, as {answer.get('user')}"
+    headers = {str(k).lower(): v for k, v in dict(answer.headers).items()}
+    scopes = {s.strip() for s in str(headers.get("x-oauth-scopes", "")).split(",")}
+    for scope in NEEDED:
+        yield f"Slack scope {scope}", scope in scopes, "" if scope in scopes else "needed; reinstall with the manifest"
+    for scope, without in OPTIONAL.items():
+        yield f"Slack scope {scope}", True, "" if scope in scopes else f"not granted (optional): {without}"
+    if config.slack_app_token:
+        try:
+            client.apps_connections_open(app_token=config.slack_app_token.get_secret_value())
+        except Exception as error:  # noqa: BLE001  # every fault is a line
+            yield "Slack app token", False, _word(error)
+        else:
+            yield "Slack app token", True, "Socket Mode"
+
+
+def _database(config: Config) -> Iterator[Line]:
+    path = config.iam_audit_db
+    if not path.exists():
+        yield "database", Path(path).resolve().parent.is_dir(), f"{path} does not exist yet; the bot makes it"
+        return
+    try:
+        look(path)
+        conn = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)
+    except (StoreError, sqlite3.Error) as error:
+        yield "database", False, str(error)
+        return
+    conn.row_factory = sqlite3.Row
+    try:
+        sound = conn.execute("PRAGMA quick_check(1)").fetchone()[0]
+        yield "database", sound == "ok", str(path) if sound == "ok" else f"{path}: {sound}"
+        count, last, broken = verify(conn.execute("SELECT * FROM log ORDER BY id").fetchall())
+        note = f"{count} rows, last hash {last[:16] or '–'}"
+        yield "log", broken is None, note if broken is None else f"row {broken} was changed"
+    except sqlite3.Error as error:
+        yield "database", False, str(error)
+    finally:
+        conn.close()
+
+
+def _aws(config: Config) -> Iterator[Line]:
+    aws = Aws(
+        boot="check",
+        named=config.named_accounts,
+        organization=config.iam_audit_accounts == "organization",
+        read_role=config.iam_audit_read_role or "",
+        clock=now,
+    )
+    try:
+        me = aws.identity()
+    except AwsError as error:
+        yield "AWS identity", False, f"{error.call}: {error.message}"
+        return
+    yield "AWS identity", True, me.arn
+    try:
+        accounts = aws.accounts()
+    except AwsError as error:
+        yield "AWS accounts", False, f"{error.call}: {error.message}"
+        return
+    for account in accounts:
+        yield from _account(aws, account)
+
+
+def _account(aws: Aws, account: Account) -> Iterator[Line]:
+    name = f"AWS {account.alias or account.id}"
+    try:
+        session = aws.session(account.id)
+    except AwsError as error:
+        yield f"{name}: {error.call}", False, f"{error.role or account.id}: {error.message[:200]}"
+        return
+    for call, probe in _probes(aws, session):
+        try:
+            probe()
+        except AwsError as error:
+            refused = error.code != "missing"  # a made-up name that is looked up proves the permission
+            yield f"{name}: {error.call}", not refused, error.message[:200] if refused else ""
+        else:
+            yield f"{name}: {call}", True, ""
+
+
+def _probes(aws: Aws, session: Session) -> list[tuple[str, Callable[[], object]]]:
+    """Each permission of the read policy, by a call that changes nothing."""
+    iam, none = session.iam, "iam-audit-check-of-permissions"
+    try:
+        found = next(iter(aws.listing(session)), None)
+    except AwsError:
+        found = None
+    arn = found.arn if found else f"arn:aws:iam::{session.account}:role/{none}"
+    policy = f"arn:aws:iam::{session.account}:policy/{none}"
+
+    def asked(method: str, call: str, **parameters: object) -> tuple[str, Callable[[], object]]:
+        return call, lambda: aws.probe_call(session, getattr(iam, method), call, **parameters)
+
+    return [
+        ("iam:GenerateServiceLastAccessedDetails", lambda: aws.generate(session, arn, Granularity.SERVICE)),
+        asked("get_service_last_accessed_details", "iam:GetServiceLastAccessedDetails", JobId="0" * 36),
+        asked("get_service_last_accessed_details_with_entities", "iam:GetServiceLastAccessedDetailsWithEntities", JobId="0" * 36, ServiceNamespace="s3"),
+        asked("list_policies_granting_service_access", "iam:ListPoliciesGrantingServiceAccess", Arn=arn, ServiceNamespaces=["s3"]),
+        ("iam:ListRoles, ListUsers, ListGroups, ListPolicies", lambda: list(aws.listing(session))),
+        *(asked(f"get_{k}", f"iam:Get{k.title()}", **{f"{k.title()}Name": none}) for k in ("role", "user", "group")),
+        *(asked(f"list_{k}_policies", f"iam:List{k.title()}Policies", **{f"{k.title()}Name": none}) for k in ("role", "user", "group")),
+        *(asked(f"get_{k}_policy", f"iam:Get{k.title()}Policy", **{f"{k.title()}Name": none, "PolicyName": none}) for k in ("role", "user", "group")),
+        *(asked(f"list_attached_{k}_policies", f"iam:ListAttached{k.title()}Policies", **{f"{k.title()}Name": none}) for k in ("role", "user", "group")),
+        asked("list_groups_for_user", "iam:ListGroupsForUser", UserName=none),
+        asked("get_policy", "iam:GetPolicy", PolicyArn=policy),
+        asked("get_policy_version", "iam:GetPolicyVersion", PolicyArn=policy, VersionId="v1"),
+        asked("list_entities_for_policy", "iam:ListEntitiesForPolicy", PolicyArn=policy),
+    ]
+
+
