@@ -16,6 +16,25 @@ from typing import Protocol
 from advisor.core.model import Policy
 
 
+PASSING = {
+    "bedrock-agentcore": ("PassCapacityProvider",),
+    "cleanrooms": ("PassCollaboration", "PassMembership"),
+    "codeconnections": ("PassConnection", "PassRepository"),
+    "codestar-connections": ("PassConnection", "PassRepository"),
+    "glue": ("PassConnection",),
+    "iam": ("PassRole", "CreateServiceLinkedRole"),
+    "lambda": ("PassCapacityProvider", "PassNetworkConnector"),
+    "q": ("PassRequest",),
+    "quicksight": ("PassDataSet", "PassDataSource", "PassTopic"),
+    "sqlworkbench": ("PassAccountSettings",),
+}
+"""Actions that are no API calls of their own and so leave no trace at any level.
+
+Source: IAM User Guide, "Refine permissions using last accessed information" (iam:PassRole is not tracked); the others
+are of the same kind by the Service Authorization Reference. A test holds the table against the catalogue.
+"""
+
+
 class Catalogue(Protocol):
     """Every service and action that AWS has today, as far as somebody keeps a list."""
 
@@ -130,6 +149,13 @@ def actions_granted(policies: Iterable[Policy], service: str, catalogue: Catalog
         if any(s.names(f"{service}:{name}") for s in allows)
         and not any(s.names(f"{service}:{name}") for s in denies)
     )
+
+
+def passes(policies: Iterable[Policy], service: str) -> tuple[str, ...]:
+    """The actions of a service that these documents allow and that nobody can see being used."""
+    names = PASSING.get(service, ())
+    allows = [s for p in policies for s in statements(p.text) if s.allow] if names else []
+    return tuple(n for n in names if any(s.names(f"{service}:{n}") for s in allows))
 
 
 def allows_everything(text: str) -> bool:

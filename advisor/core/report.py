@@ -29,6 +29,7 @@ from advisor.core.policy import (
     Catalogue,
     actions_granted,
     allows_everything,
+    passes,
     services_granted,
     uses_not_action,
 )
@@ -123,13 +124,19 @@ class _Grants:
             return _Ruling(Verdict.KEEP, Why.YOUNG, self.young_until.date().isoformat())
         entity = self._snapshot.entity
         if entity.kind is Kind.POLICY:
-            return self._of_policy()
+            return self._passing(row, self._of_policy())
         if not row.grants:
             return _Ruling(Verdict.ASK, Why.GRANT_UNKNOWN)
         found = [self._by_name.get((g.policy, g.group)) for g in row.grants]
         rulings = [self._of_grant(p) for p in found]
         order = (Verdict.KEEP, Verdict.ASK, Verdict.REMOVE)
-        return min(rulings, key=lambda r: order.index(r.verdict))
+        worst = min(rulings, key=lambda r: order.index(r.verdict))
+        return self._passing(row, worst)
+
+    def _passing(self, row: ServiceRow, ruling: _Ruling) -> _Ruling:
+        """A service with iam:PassRole or its kind is not proven unused by a report that cannot see it."""
+        unseen = passes(self._snapshot.policies, row.namespace) if ruling.verdict is Verdict.REMOVE else ()
+        return _Ruling(Verdict.ASK, Why.PASS_ROLE, f"{row.namespace}:{unseen[0]}") if unseen else ruling
 
     def _of_policy(self) -> _Ruling:
         if not self._snapshot.holders:

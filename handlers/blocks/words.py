@@ -57,6 +57,8 @@ def why(finding: Finding) -> str:
             return f"too young until {detail}"
         case Why.AWS_MANAGED:
             return f"in {detail}, which also grants something that stays"
+        case Why.PASS_ROLE if detail:
+            return f"includes {detail}, which is never tracked"
         case Why.ADMIN:
             return f"“Allow * on *” in {detail}"
         case _:

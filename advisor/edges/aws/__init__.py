@@ -158,7 +158,7 @@ class Aws:
         ):
             for row in page.get("PoliciesGrantingServiceAccess", []):
                 held = found.setdefault(str(row["ServiceNamespace"]), [])
-                held += [_grant(p) for p in row.get("Policies", [])]
+                held += [_grant(p, arn) for p in row.get("Policies", [])]
         return {
             service: tuple(sorted(dict.fromkeys(grants), key=lambda g: (g.kind, g.policy, g.group)))
             for service, grants in found.items()
@@ -224,13 +224,15 @@ def _service(row: dict[str, Any]) -> ServiceRow:
     )
 
 
-def _grant(policy: dict[str, Any]) -> Grant:
+def _grant(policy: dict[str, Any], asked: str) -> Grant:
     arn = str(policy.get("PolicyArn", ""))
     if policy.get("PolicyType") == "INLINE":
         kind = PolicyKind.INLINE
     else:
         kind = PolicyKind.AWS if arn.split(":")[4:5] == ["aws"] else PolicyKind.CUSTOMER
-    group = str(policy.get("EntityName", "")) if policy.get("EntityType") == "GROUP" else ""
+    # A group's own policies name it too; only a user has them "through" it.
+    through = policy.get("EntityType") == "GROUP" and ":group/" not in asked
+    group = str(policy.get("EntityName", "")) if through else ""
     return Grant(str(policy["PolicyName"]), kind, arn, group)
 
 

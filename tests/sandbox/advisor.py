@@ -1,0 +1,340 @@
+"""IAM Access Advisor as AWS answers it, over the policies that are really attached, and moto's IAM mended.
+
+Sources: IAM API Reference (the four operations); recorded answers of live accounts for what it leaves out: keys that
+are missing while IN_PROGRESS, 0 for "nobody", NoSuchEntity for another session, InvalidInput for one bad namespace.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from moto.core.exceptions import ServiceException
+from moto.core.responses import ActionResult
+from moto.core.serialize import url_encode
+from moto.iam.exceptions import NoSuchEntity
+from moto.iam.responses import IamResponse
+
+from tests.sandbox import iam_rules
+
+
+class InvalidInput(ServiceException):
+    code = "InvalidInput"
+
+
+class ValidationError(ServiceException):
+    code = "ValidationError"
+
+
+class AccessDenied(ServiceException):
+    code = "AccessDenied"
+
+
+class UnmodifiableEntity(ServiceException):
+    code = "UnmodifiableEntity"
+
+
+class LimitExceeded(ServiceException):
+    code = "LimitExceeded"
+
+
+@dataclass(slots=True)
+class Job:
+    """A report: frozen when it was asked for."""
+
+    key: str
+    arn: str
+    level: str
+    created: datetime
+    rows: list[dict[str, Any]]
+    entities: dict[str, list[dict[str, Any]]]
+    polls_left: int
+
+
+def texts(holder: Any) -> list[str]:
+    """The documents of a role, user or group itself."""
+    managed = [_default_text(p) for p in holder.managed_policies.values()]
+    return [*holder.policies.values(), *managed]
+
+
+def _default_text(policy: Any) -> str:
+    return str(next(v.document for v in policy.versions if v.version_id == policy.default_version_id))
+
+
+def find(backend: Any, arn: str) -> tuple[str, Any]:
+    """The kind and moto's object of an ARN; a wrong path resolves by name."""
+    parts = arn.split(":", 5)
+    if len(parts) != 6 or parts[2] != "iam" or parts[1] not in {"aws", "aws-cn", "aws-us-gov"}:  # noqa: PLR2004
+        raise ValidationError("Invalid ARN")
+    if parts[5] == "root":
+        raise InvalidInput("Invalid ARN: root")
+    if parts[4] not in {backend.account_id, "aws"}:
+        raise AccessDenied(f"Access denied for {arn}")
+    kind, name = parts[5].split("/")[0], parts[5].rpartition("/")[2]
+    pools = {"role": backend.roles, "user": backend.users, "group": backend.groups, "policy": backend.managed_policies}
+    if kind not in pools:
+        raise ValidationError("Invalid ARN")
+    for thing in pools[kind].values():
+        if thing.name == name and (kind != "policy" or thing.arn == arn):
+            return kind, thing
+    raise NoSuchEntity(f"ARN {arn} does not exist.")
+
+
+def _groups_of(backend: Any, user: Any) -> list[Any]:
+    return [g for g in backend.groups.values() if user in g.users]
+
+
+def _texts_of(backend: Any, kind: str, thing: Any) -> list[str]:
+    if kind == "policy":
+        return [_default_text(thing)]
+    own = texts(thing)
+    if kind == "user":
+        own += [t for g in _groups_of(backend, thing) for t in texts(g)]
+    return own
+
+
+def _reach(backend: Any, kind: str, thing: Any) -> list[tuple[str, Any]]:
+    """Whose use counts."""
+    if kind in {"role", "user"}:
+        return [(kind, thing)]
+    if kind == "group":
+        return [("user", u) for u in thing.users]
+    held: list[tuple[str, Any]] = [("role", r) for r in backend.roles.values() if thing.arn in r.managed_policies]
+    users = [u for u in backend.users.values() if thing.arn in u.managed_policies]
+    users += [u for g in backend.groups.values() if thing.arn in g.managed_policies for u in g.users if u not in users]
+    return held + [("user", u) for u in users]
+
+
+def _latest(uses: Iterable[Any]) -> Any:
+    return max(uses, key=lambda u: u.at, default=None)
+
+
+def _report(aws: Any, backend: Any, arn: str, level: str) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, Any]]]]:
+    kind, thing = find(backend, arn)
+    granted: dict[str, set[str]] = {}
+    for service, action in iam_rules.allowed(_texts_of(backend, kind, thing)):
+        granted.setdefault(service, set()).add(action)
+    reach = _reach(backend, kind, thing)
+    by_arn = {t.arn for _, t in reach}
+    through = f"{kind}:{thing.name}"
+    uses = [
+        u
+        for u in aws.uses
+        if u.account == backend.account_id and u.arn in by_arn and (not u.via or u.via == through or kind in {"role", "user"})
+    ]
+    rows, entities = [], {}
+    for service in sorted(granted):
+        if service in iam_rules.UNTRACKED_SERVICES:
+            continue
+        mine = [u for u in uses if u.service == service]
+        rows.append(_row(service, mine, granted[service], level))
+        entities[service] = _entities(reach, mine)
+    return rows, entities
+
+
+def _row(service: str, uses: list[Any], granted: set[str], level: str) -> dict[str, Any]:
+    last = _latest(uses)
+    row: dict[str, Any] = {
+        "ServiceName": iam_rules.service_name(service),
+        "ServiceNamespace": service,
+        "TotalAuthenticatedEntities": len({u.arn for u in uses}),
+    }
+    if last:
+        row |= {"LastAuthenticated": last.at, "LastAuthenticatedEntity": last.arn, "LastAuthenticatedRegion": last.region}
+    known = sorted(a for a in granted if iam_rules.tracked(service, a))
+    if level == "ACTION_LEVEL" and known:
+        row["TrackedActionsLastAccessed"] = [_action(a, [u for u in uses if u.action == a]) for a in known]
+    return row
+
+
+def _action(name: str, uses: list[Any]) -> dict[str, Any]:
+    last = _latest(uses)
+    row: dict[str, Any] = {"ActionName": name}
+    if last:
+        row |= {"LastAccessedTime": last.at, "LastAccessedEntity": last.arn, "LastAccessedRegion": last.region}
+    return row
+
+
+def _entities(reach: list[tuple[str, Any]], uses: list[Any]) -> list[dict[str, Any]]:
+    rows = []
+    for kind, thing in reach:
+        last = _latest(u for u in uses if u.arn == thing.arn)
+        info = {"Arn": thing.arn, "Name": thing.name, "Type": kind.upper(), "Id": thing.id, "Path": thing.path}
+        rows.append({"EntityInfo": info, **({"LastAuthenticated": last.at} if last else {})})
+    return sorted(rows, key=lambda r: (-(r["LastAuthenticated"].timestamp() if "LastAuthenticated" in r else 0), r["EntityInfo"]["Name"]))
+
+
+def install(aws: Any) -> None:
+    """Give moto's IAM the operations it lacks and the manners it should have, for this sandbox."""
+
+    def page(response: IamResponse, rows: list[Any], kind: str) -> tuple[list[Any], dict[str, Any]]:
+        size = min(int(response._get_param("MaxItems") or 200), aws.knobs.page_size)
+        marker = str(response._get_param("Marker") or "")
+        if marker and not marker.startswith(f"{kind}-"):
+            raise InvalidInput("Invalid Marker")
+        start = int(marker.partition("-")[2] or 0) if marker else 0
+        end = start + size
+        more = end < len(rows)
+        return rows[start:end], {"IsTruncated": more, **({"Marker": f"{kind}-{end}"} if more else {})}
+
+    def generate(self: IamResponse) -> ActionResult:
+        arn, level = str(self._get_param("Arn")), str(self._get_param("Granularity") or "SERVICE_LEVEL")
+        rows, entities = _report(aws, aws.backend(self.current_account), arn, level)
+        job_id = str(uuid.uuid4())
+        aws.jobs[job_id] = Job(self.get_access_key(), arn, level, aws.clock(), rows, entities, aws.knobs.job_polls)
+        return ActionResult({"JobId": job_id})
+
+    def job_of(self: IamResponse) -> Job:
+        job_id = str(self._get_param("JobId"))
+        job = aws.jobs.get(job_id)
+        if job is None or job.key != self.get_access_key():
+            raise NoSuchEntity(f"Job {job_id} does not exist.")
+        return job  # type: ignore[no-any-return]
+
+    def state_of(job: Job) -> dict[str, Any] | None:
+        head = {"JobCreationDate": job.created, "IsTruncated": False}
+        if aws.knobs.job_result == "stick":
+            return {"JobStatus": "IN_PROGRESS", **head}
+        if job.polls_left > 0:
+            job.polls_left -= 1
+            return {"JobStatus": "IN_PROGRESS", **head}
+        if aws.knobs.job_result == "fail":
+            error = {"Code": "INTERNAL", "Message": "An internal <error> *happened*"}
+            return {"JobStatus": "FAILED", "JobCompletionDate": job.created, "Error": error, **head}
+        return None
+
+    def get(self: IamResponse) -> ActionResult:
+        job = job_of(self)
+        waiting = state_of(job)
+        if waiting:
+            return ActionResult(waiting)
+        rows, tail = page(self, job.rows, "s")
+        head = {"JobStatus": "COMPLETED", "JobType": job.level, "JobCreationDate": job.created}
+        return ActionResult({**head, "JobCompletionDate": aws.clock(), "ServicesLastAccessed": rows, **tail})
+
+    def with_entities(self: IamResponse) -> ActionResult:
+        job = job_of(self)
+        waiting = state_of(job)
+        if waiting:
+            return ActionResult(waiting)
+        namespace = str(self._get_param("ServiceNamespace"))
+        if namespace not in iam_rules.services():
+            raise InvalidInput(f"Invalid service namespace: {namespace}")
+        rows, tail = page(self, job.entities.get(namespace, []), "e")
+        head = {"JobStatus": "COMPLETED", "JobCreationDate": job.created, "JobCompletionDate": aws.clock()}
+        return ActionResult({**head, "EntityDetailsList": rows, **tail})
+
+    def granting(self: IamResponse) -> ActionResult:
+        backend = aws.backend(self.current_account)
+        kind, thing = find(backend, str(self._get_param("Arn")))
+        if kind == "policy":
+            raise InvalidInput("Policies are not supported")
+        names = [str(n) for n in self._get_param("ServiceNamespaces", [])]
+        if any(n not in iam_rules.services() or n in iam_rules.UNTRACKED_SERVICES for n in names):
+            raise InvalidInput("Invalid service namespace")
+        holders = [(kind.upper(), thing)]
+        if kind == "user":
+            holders += [("GROUP", g) for g in _groups_of(backend, thing)]
+        answer = [{"ServiceNamespace": n, "Policies": _granting(holders, n)} for n in names]
+        return ActionResult({"PoliciesGrantingServiceAccess": answer, "IsTruncated": False})
+
+    IamResponse.generate_service_last_accessed_details = generate  # type: ignore[attr-defined]
+    IamResponse.get_service_last_accessed_details = get  # type: ignore[attr-defined]
+    IamResponse.get_service_last_accessed_details_with_entities = with_entities  # type: ignore[attr-defined]
+    IamResponse.list_policies_granting_service_access = granting  # type: ignore[attr-defined]
+    # moto sends managed policies' texts as they are; IAM percent-encodes every document (RFC 3986).
+    IamResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER["GetPolicyVersionResponse.PolicyVersion.Document"] = url_encode
+    _mend_lists(aws, page)
+
+
+def _granting(holders: list[tuple[str, Any]], namespace: str) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = []
+    for kind, holder in holders:
+        entity = {"EntityType": kind, "EntityName": holder.name}
+        for name, text in holder.policies.items():
+            if any(s == namespace for s, _ in iam_rules.allowed([text])):
+                found.append({"PolicyName": name, "PolicyType": "INLINE", **entity})
+        for policy in holder.managed_policies.values():
+            if any(s == namespace for s, _ in iam_rules.allowed([_default_text(policy)])):
+                row = {"PolicyName": policy.name, "PolicyType": "MANAGED", "PolicyArn": policy.arn}
+                # AWS names the entity of a managed policy only where it came through a group
+                found.append({**row, **(entity if kind == "GROUP" else {})})
+    return found
+
+
+_LISTS = {
+    "list_roles": "Roles",
+    "list_users": "Users",
+    "list_groups": "Groups",
+    "list_policies": "Policies",
+    "list_role_policies": "PolicyNames",
+    "list_user_policies": "PolicyNames",
+    "list_group_policies": "PolicyNames",
+    "list_attached_role_policies": "AttachedPolicies",
+    "list_attached_user_policies": "AttachedPolicies",
+    "list_attached_group_policies": "AttachedPolicies",
+    "list_groups_for_user": "Groups",
+    "get_group": "Users",
+}
+"""Lists whose pages moto forgets, and the key of their rows."""
+
+_originals: dict[str, Callable[[IamResponse], ActionResult]] = {}
+
+
+def _mend_lists(aws: Any, page: Callable[[IamResponse, list[Any], str], tuple[list[Any], dict[str, Any]]]) -> None:
+    for name, key in _LISTS.items():
+        original = _originals.setdefault(name, getattr(IamResponse, name))
+
+        def listed(self: IamResponse, original: Any = original, key: str = key, name: str = name) -> ActionResult:
+            aws.backend(self.current_account)
+            marker, size = self.params.pop("Marker", None), self.params.pop("MaxItems", None)
+            self.params["MaxItems"] = 100_000
+            answer = original(self)
+            self.params.pop("MaxItems", None)
+            if marker is not None:
+                self.params["Marker"] = marker
+            if size is not None:
+                self.params["MaxItems"] = size
+            result = dict(answer.result)
+            rows, tail = page(self, list(result.get(key) or []), name)
+            return ActionResult({**{k: v for k, v in result.items() if k not in {"Marker", "IsTruncated"}}, key: rows, **tail})
+
+        setattr(IamResponse, name, listed)
+    entities = _originals.setdefault("list_entities_for_policy", IamResponse.list_entities_for_policy)
+
+    def holders(self: IamResponse) -> ActionResult:
+        usage = self.params.get("PolicyUsageFilter")
+        answer = entities(self)
+        if usage == "PermissionsBoundary":
+            backend = aws.backend(self.current_account)
+            arn = str(self._get_param("PolicyArn"))
+            bounded = [r for r in backend.roles.values() if getattr(r, "permissions_boundary_arn", None) == arn]
+            rows = [{"RoleName": r.name, "RoleId": r.id} for r in bounded]
+            return ActionResult({"PolicyRoles": rows, "PolicyUsers": [], "PolicyGroups": [], "IsTruncated": False})
+        return answer
+
+    IamResponse.list_entities_for_policy = holders  # type: ignore[method-assign]
+    for name in ("put_role_policy", "attach_role_policy", "detach_role_policy", "delete_role_policy"):
+        write = _originals.setdefault(name, getattr(IamResponse, name))
+
+        def guarded(self: IamResponse, write: Any = write, name: str = name) -> ActionResult:
+            backend = aws.backend(self.current_account)
+            role = backend.get_role(self._get_param("RoleName"))
+            if role.path.startswith("/aws-service-role/"):
+                raise UnmodifiableEntity("Cannot perform the operation on the protected role")
+            if name == "put_role_policy":
+                inline = {**role.policies, self._get_param("PolicyName"): self._get_param("PolicyDocument")}
+                if sum(len("".join(t.split())) for t in inline.values()) > 10_240:  # noqa: PLR2004
+                    raise LimitExceeded(f"Maximum policy size of 10240 bytes exceeded for role {role.name}")
+            return write(self)  # type: ignore[no-any-return]
+
+        setattr(IamResponse, name, guarded)
+
+
+def document(*statements: dict[str, Any]) -> str:
+    """A policy's text."""
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
