@@ -95,7 +95,7 @@ def build(
     secret = config.slack_signing_secret.get_secret_value() if config.slack_signing_secret else "socket mode"
     # Listeners only write a row and answer: they run where the payload was received, and their return is the ack.
     app = App(
-        client=posting,
+        client=WebClient(base_url=config.slack_api_url, timeout=3, retry_handlers=[]),  # for forms, inside an ack
         signing_secret=secret,
         process_before_response=True,
         raise_error_for_unhandled_request=False,
@@ -143,6 +143,8 @@ def _serve(config: Config, store: Store, ending: threading.Event) -> int:
     threading.Thread(target=bot.housekeeping, name="listing", daemon=True).start()
     for transport in transports:
         transport.start()
+    for name in [n for n in logging.root.manager.loggerDict if n.startswith("slack_bolt")]:
+        logging.getLogger(name).setLevel(logging.WARNING)  # Bolt gives its loggers the root's level
     log.info("bot.ready version=%s team=%s transport=%s", VERSION, me["team_id"], transports[0].name)
     ending.wait()
     log.info("bot.stopping")
@@ -217,7 +219,7 @@ def _logging() -> None:
         handler.setFormatter(_JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     # Libraries speak up only where something is wrong; at DEBUG slack_sdk would log whole requests.
-    for name in ("slack_bolt", "slack_sdk", "botocore", "boto3", "urllib3", "waitress", "bot.App"):
+    for name in ("slack_bolt", "slack_sdk", "botocore", "boto3", "urllib3", "waitress"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

@@ -29,6 +29,7 @@ class Found:
 
     entities: tuple[Entity, ...]
     errors: tuple[tuple[Account, AwsError], ...] = ()
+    asked: int = 1
 
 
 def resolve(desk: Desk, request: Request) -> None:
@@ -58,9 +59,14 @@ def _decide(desk: Desk, request: Request, found: Found) -> None:
     if not found.errors:
         end(desk, request, Failure("not_found", message=_nearest(desk, request), account=request.asked.account))
         return
+    answered = len(found.errors) < found.asked
     passing = [e for _, e in found.errors if isinstance(e, Transient)]
     if passing:
         _later(desk, request, passing[0])
+        return
+    if answered:  # nobody who could be asked knows the name; who could not is said
+        silent = ", ".join(f"{a.alias or a.id} ({_short(e)})" for a, e in found.errors)
+        end(desk, request, Failure("not_found", message=_nearest(desk, request), account=request.asked.account, role=silent))
         return
     end(desk, request, found.errors[0][1].failure(request.tries + 1))
 
@@ -138,7 +144,7 @@ def _search(desk: Desk, request: Request) -> Found:
             entities += future.result()
         except AwsError as error:
             errors.append((account, error))
-    return Found(tuple(sorted(entities, key=lambda e: (e.account, e.arn))), tuple(errors))
+    return Found(tuple(sorted(entities, key=lambda e: (e.account, e.arn))), tuple(errors), len(asked))
 
 
 def _find(desk: Desk, account: Account, kind: Kind, name: str, arn: str) -> list[Entity]:

@@ -175,7 +175,7 @@ def _finish(desk: Desk, job: Job, entity: Entity, report_id: int, services: int)
                 full_list(desk, request, services)
         for followup in store.followups.of_job(job.id):
             store.followups.resume(followup.id, report_id, now)
-    log.info("job.done job=%d account=%s services=%d starts=%d", job.id, job.account, services, job.starts + 1)
+    log.info("job.done job=%d account=%s services=%d starts=%d", job.id, job.account, services, job.starts)
 
 
 def _retry(desk: Desk, job: Job, error: Transient) -> None:

@@ -116,12 +116,13 @@ class Deliver:
                 self._replies.clear()
             self._replies[request_id] = (time.monotonic() + 1700, url)
 
-    def beat(self) -> None:
+    def beat(self) -> float | None:
         """Hand out everything that can be said now, one thing a card at a time."""
         store = self.desk.store
         for notice in store.outbox.waiting(self.desk.clock()):
             root = notice.parent_id or notice.id
             self.desk.lanes.submit(LANE, ("card", root), lambda i=notice.id: self.send(i), store.mail)  # type: ignore[misc]
+        return None
 
     def send(self, notice_id: int) -> None:
         """Say one thing."""

@@ -30,8 +30,11 @@ class Intake:
     desk: Desk
     people: People
 
-    def beat(self) -> None:
-        """Claim what is due and hand it to lanes; calls neither AWS nor Slack itself."""
+    def beat(self) -> float | None:
+        """Claim what is due and hand it to lanes; calls neither AWS nor Slack itself.
+
+        Says in how many seconds the next report is to be looked at.
+        """
         desk = self.desk
         now = desk.clock()
         for request in desk.store.requests.due(now):
@@ -40,6 +43,8 @@ class Intake:
             lane = followups.lane(desk, followup)
             self._submit(lane, ("followup", followup.id), lambda f=followup: self.follow(f))  # type: ignore[misc]
         jobs.tick(desk)
+        next_at = desk.store.jobs.next_at(now)
+        return None if next_at is None else max(0.05, (next_at - desk.clock()).total_seconds())
 
     def _submit(self, lane: str, task: tuple[str, int], work: Callable[[], None]) -> None:
         self.desk.lanes.submit(lane, task, work, self.desk.store.work)

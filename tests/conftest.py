@@ -1,24 +1,64 @@
-"""Every test starts with a clean environment in a folder of its own."""
+"""No test sees the developer's settings, credentials or folder."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
-# No time limit a case: two shared cores can be slow. A failure prints the text that made it.
-settings.register_profile("project", deadline=None, max_examples=100, database=None)
-settings.load_profile("project")
-
-_OURS = ("AWS_", "SLACK_", "IAM_AUDIT_")
+from tests.sandbox import world as story
+from tests.sandbox.aws import Aws, Knobs
+from tests.sandbox.slack import Slack
+from tests.scenarios.stage import Stage
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No setting of the machine, and no .env file, reaches a test."""
-    for name in [*os.environ]:
-        if name.upper().startswith(_OURS) or name.upper() in {"HOST", "PORT"}:
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "SLACK_", "IAM_AUDIT_")) or name in {"PORT", "HOST"}:
             monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def seeded() -> Iterator[tuple[Aws, story.World]]:
+    """One AWS with the story in it; tests put back what they change."""
+    with Aws() as aws:
+        yield aws, story.seed(aws)
+
+
+@pytest.fixture
+def aws(seeded: tuple[Aws, story.World]) -> Iterator[Aws]:
+    aws = seeded[0]
+    aws.knobs = Knobs()
+    aws.calls.clear()
+    aws.faults.clear()
+    aws.jobs.clear()
+    aws.hook = None
+    yield aws
+    aws.hook = None
+    aws.faults.clear()
+
+
+@pytest.fixture
+def slack() -> Iterator[Slack]:
+    with Slack() as slack:
+        story.people(slack)
+        yield slack
+
+
+@pytest.fixture
+def stage(aws: Aws, seeded: tuple[Aws, story.World], slack: Slack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """The product, put together and driven a beat at a time."""
+    for name, value in seeded[1].bot.items():
+        monkeypatch.setenv(name, value)
+    stage = Stage(aws, seeded[1], slack, tmp_path / "bot.db")
+    stage.begin()
+    yield stage
+    stage.end()
+    assert not slack.state.problems, slack.state.problems

@@ -21,9 +21,12 @@ def now() -> datetime:
 
 
 class Beat:
-    """Work that is done whenever its event is set: by a commit that left something to do, or by the clock's tick."""
+    """Work that is done whenever its event is set: by a commit that left something to do, or by the clock's tick.
 
-    def __init__(self, name: str, event: threading.Event, work: Callable[[], None]) -> None:
+    `work` may say in how many seconds it has something to do again; the clock's tick is the ceiling.
+    """
+
+    def __init__(self, name: str, event: threading.Event, work: Callable[[], float | None]) -> None:
         self.name = name
         self.event = event
         self.last_at = now()
@@ -44,13 +47,14 @@ class Beat:
             self._thread.join(timeout)
 
     def _run(self) -> None:
+        pause: float | None = None
         while not self._ending.is_set():
-            self.event.wait()
+            self.event.wait(pause)
             self.event.clear()
             if self._ending.is_set():
                 return
             try:
-                self._work()
+                pause = self._work()
             except Exception:  # one of three loops that must outlive any fault; the stack goes to the log
                 log.exception("%s.failed", self.name)
             self.last_at = now()

@@ -106,13 +106,15 @@ def ended(failure: Failure, kind: Kind | None, name: str, accounts_: Sequence[Ac
         title = f"No {noun} “{shown}”{where}. Nothing was started."
         more = [kit.rich(kit.section(kit.text("Nearest names:"))), kit.rich(kit.preformatted("\n".join(near)))] if near else []
         text = f"No {noun} named {shown}{where}." + (f" Nearest: {', '.join(n.rsplit(' ', 1)[-1] for n in near)}." if near else "")
+        if failure.role:
+            more.append(kit.rich(kit.section(kit.text(f"Could not be asked: {failure.role}."))))
         return Message(text, _warned(title, *more, note=f"/iam-audit accounts lists where the bot looks. {ONLY_YOU}"))
     if failure.code == "invalid" and failure.call == "account":
         names = ", ".join(words.account_word(a) for a in accounts_[:20])
         title = f"No account “{kit.clip(failure.account, 60)}”. Nothing was started."
         line = f"The bot looks in: {names}." if names else "The bot has no account to look in."
         return Message(f"{title} {line}", _warned(title, kit.rich(kit.section(kit.text(line)))))
-    reason = words.because(failure, shown, None)
+    reason = words.because(failure, shown, next((a for a in accounts_ if a.id == failure.account), None))
     title = f"No audit of “{shown}”: {reason}. Nothing was started."
     lines: list[Any] = [kit.section(kit.text("What helps: ", bold=True), kit.text(words.helps(failure)))]
     if failure.call:

@@ -272,10 +272,17 @@ def _used(view: AuditView) -> list[Part]:
             parts.append(kit.text(_by(view, finding, n == 0)))
         elif finding.last_at and (not many or n == 0):
             parts += [kit.text(" "), kit.date(finding.last_at)]
-            parts.append(kit.text(f", {words.some(finding.days or 0, 'day')}" + (" before the report" if n == 0 else "")))
+            parts.append(kit.text(_ago(finding.days or 0, first=n == 0)))
     if many:
         parts.append(kit.text(f" and {len(used) - len(shown)} more"))
     return parts
+
+
+def _ago(days: int, *, first: bool) -> str:
+    """How long before the report, which is never said as "ago": a card is read for years."""
+    if not days:
+        return ", the day of the report"
+    return f", {words.some(days, 'day')}" + (" before the report" if first else "")
 
 
 def _stale(view: AuditView) -> list[Part]:
@@ -456,7 +463,7 @@ def _buttons(view: AuditView) -> list[Any]:
     row = view.request.id
     asks = {Kind.GROUP: "Which members used…", Kind.POLICY: "Who used… pick a service"}
     first: list[Any] = []
-    if view.summary.granted:
+    if view.summary.granted and not view.summary.unattached:
         label = asks.get(view.entity.kind, "Who used… pick a service") if view.entity else ""
         first.append(kit.type_ahead("audit.breakdown", label))
     second: list[Any] = []
@@ -516,6 +523,8 @@ def _fallback(view: AuditView) -> str:
     line += f". {counts[:1].upper()}{counts[1:]}" if counts else ""
     if summary.young_until:
         return f"{line}. Too young to judge: nothing is offered for removal before {kit.day(summary.young_until)}."
+    if summary.admin_policy:
+        return f"{line}. The grant is “Allow * on *”: it is not cut service by service, it is replaced."
     if summary.protected:
         return f"{line}. Protected: the bot never changes it."
     return f"{line}. {_verdict_line(view).strip()}"

@@ -17,7 +17,7 @@ from advisor.core.model import (
     RequestState,
 )
 from advisor.edges.store.connection import Connection
-from advisor.edges.store.rows import dump_failure, followup_of, job_of, request_of, stamp
+from advisor.edges.store.rows import dump_failure, followup_of, job_of, maybe_moment, request_of, stamp
 
 
 class Requests:
@@ -208,6 +208,13 @@ class Jobs:
             (stamp(now),),
         )
         return [job_of(r) for r in rows]
+
+    def next_at(self, now: datetime) -> datetime | None:
+        """When the next unfinished job that is not due yet will be."""
+        row = self._db.row(
+            "SELECT min(next_at) AS at FROM job WHERE state IN ('queued', 'running') AND next_at > ?", (stamp(now),)
+        )
+        return maybe_moment(row["at"]) if row else None
 
     def last_readable(self, entity_id: int, session: str) -> Job | None:
         """The newest finished service-level job of an entity that this session may still read."""

@@ -1,0 +1,220 @@
+"""The product in one thread: the real parts, an executor that works at once, and a clock that a test moves."""
+
+from __future__ import annotations
+
+import http.client
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from slack_bolt import BoltRequest
+
+from advisor.edges.config import Config
+from advisor.edges.store import Store
+from bot import Bot, build
+from tests.sandbox import world as story
+from tests.sandbox.aws import Aws
+from tests.sandbox.slack import Reply, Slack
+
+Json = dict[str, Any]
+
+
+class Died(BaseException):
+    """The process is gone: nothing of ours may catch this."""
+
+
+class AtOnce(Executor):
+    """Does a task when it is handed over, in the same thread."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # type: ignore[override]
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class Stage:
+    """Drives one bot; `begin` after `kill` is a restart on the same database."""
+
+    def __init__(self, aws: Aws, world: story.World, slack: Slack, path: Path, **settings: Any) -> None:
+        self.aws, self.world, self.slack, self.path = aws, world, slack, path
+        self.settings = settings
+        self.now = datetime.now(UTC)
+        self.starts = 0
+        self.bot: Bot | None = None
+        aws.clock = lambda: self.now
+        slack.send_envelope = self._dispatch
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Start (again)."""
+        self.starts += 1
+        config = Config(
+            slack_bot_token=self.slack.bot_token,
+            slack_app_token=self.slack.app_token,
+            slack_api_url=self.slack.api_url,
+            iam_audit_db=self.path,
+            iam_audit_accounts=self.settings.get("accounts", f"prod={story.PROD}"),
+            **{k: v for k, v in self.settings.items() if k != "accounts"},
+        )
+        self.store = Store(self.path)
+        self.bot = build(
+            config,
+            self.store,
+            team_id=self.slack.team_id,
+            bot_user_id=self.slack.bot_user_id,
+            clock=lambda: self.now,
+            executors=lambda _lane: AtOnce(),
+            boot=f"start{self.starts}",
+        )
+
+    def end(self) -> None:
+        """Let go of the database, as the kernel does for a dead process."""
+        if self.bot:
+            self.store.close()
+            self.bot = None
+
+    def restart(self, **settings: Any) -> None:
+        self.end()
+        self.settings |= settings
+        self.begin()
+
+    def _dispatch(self, _kind: str, payload: Json, _envelope: str, _wait: float) -> Json | None:
+        """What the socket does: Bolt's own dispatcher, and its answer where it is a 200."""
+        if self.bot is None:
+            return None
+        answer = self.bot.app.dispatch(BoltRequest(mode="socket_mode", body=payload))
+        if answer.status != 200:
+            return None
+        import json
+
+        return dict(json.loads(answer.body)) if answer.body.startswith("{") else {}
+
+    def beat(self) -> None:
+        """One beat of the tick and of the delivery."""
+        assert self.bot is not None
+        self.bot.intake.beat()
+        self.bot.deliver.beat()
+
+    def settle(self, limit: float = 3600.0) -> None:
+        """Beat and let time pass until nothing is left to do."""
+        until = self.now + timedelta(seconds=limit)
+        while self.now < until:
+            for _ in range(6):
+                self.beat()
+            if not self.pending():
+                return
+            self.now += timedelta(seconds=0.5)
+        raise AssertionError(f"still pending after {limit} s: {self.pending()}")
+
+    def pending(self) -> list[str]:
+        rows = self.store._db.rows(
+            "SELECT 'request ' || id AS what FROM request WHERE state IN ('queued', 'running') UNION ALL "
+            "SELECT 'job ' || id FROM job WHERE state IN ('queued', 'running') UNION ALL "
+            "SELECT 'followup ' || id FROM followup WHERE state IN ('queued', 'running') UNION ALL "
+            "SELECT 'notice ' || id || ' ' || surface FROM notice WHERE state IN ('due', 'sending')"
+        )
+        return [r["what"] for r in rows]
+
+    # -- people --------------------------------------------------------------------------------------------------
+
+    def say(self, text: str, user: str = story.ALICE, channel: str = story.SECURITY) -> Reply:
+        """Type a command and let everything that follows from it happen."""
+        reply = self.slack.command(user, channel, text)
+        self.settle()
+        return reply
+
+    def press(self, action_id: str, *, user: str = story.ALICE, channel: str = story.SECURITY, ts: str = "", option: Any = None) -> Reply:
+        reply = self.slack.click(user, channel, action_id, ts=ts or self.card(channel)["ts"], option=option)
+        self.settle()
+        return reply
+
+    def cards(self, channel: str = story.SECURITY) -> list[Json]:
+        return self.slack.messages(channel)
+
+    def card(self, channel: str = story.SECURITY) -> Json:
+        return self.cards(channel)[-1]
+
+    def thread(self, channel: str = story.SECURITY) -> list[Json]:
+        return self.slack.thread(channel, self.card(channel)["ts"])
+
+    def rows(self, sql: str) -> list[Any]:
+        return self.store._db.rows(sql)
+
+
+def words(message: Json) -> str:
+    """Everything that a message shows, as one text."""
+
+    def read(node: Any) -> str:
+        if isinstance(node, list):
+            return "".join(read(n) for n in node)
+        if not isinstance(node, dict):
+            return ""
+        if node.get("type") == "emoji":
+            return f":{node['name']}:"
+        if node.get("type") == "user":
+            return f"<@{node['user_id']}>"
+        if node.get("type") == "date":
+            return str(node["fallback"])
+        text = node.get("text")
+        own = text if isinstance(text, str) else read(text)
+        return own + "".join(read(node[k]) for k in ("elements", "rows", "fields") if k in node) + ("\n" if node.get("type") in {"rich_text_section", "header", "section", "context"} else " ")
+
+    return read(message.get("blocks", []))
+
+
+class Points:
+    """Counts the commits and calls of a flow; at the n-th point the process dies."""
+
+    def __init__(self, at: int | None) -> None:
+        self.at = at
+        self.count = 0
+        self.trace: list[str] = []
+
+    def reach(self, what: str) -> None:
+        self.trace.append(what)
+        self.count += 1
+        if self.count == self.at:
+            raise Died(what)
+
+
+@contextmanager
+def watched(points: Points) -> Iterator[None]:
+    """Every commit (before and after) and every HTTP call (before and after) of this process is a point."""
+    connect, put, get = sqlite3.connect, http.client.HTTPConnection.putrequest, http.client.HTTPConnection.getresponse
+
+    class Counting(sqlite3.Connection):
+        def commit(self) -> None:
+            points.reach("before commit")
+            super().commit()
+            points.reach("after commit")
+
+    def connected(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        kwargs.setdefault("factory", Counting)
+        return connect(*args, **kwargs)
+
+    def putting(self: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        points.reach(f"before {method} {url.partition('?')[0]}")
+        return put(self, method, url, *args, **kwargs)
+
+    def getting(self: Any) -> Any:
+        answer = get(self)
+        points.reach("after call")
+        return answer
+
+    sqlite3.connect = connected  # type: ignore[assignment]
+    http.client.HTTPConnection.putrequest = putting  # type: ignore[method-assign]
+    http.client.HTTPConnection.getresponse = getting  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        sqlite3.connect = connect
+        http.client.HTTPConnection.putrequest = put  # type: ignore[method-assign]
+        http.client.HTTPConnection.getresponse = get  # type: ignore[method-assign]
