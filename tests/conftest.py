@@ -53,7 +53,9 @@ def slack() -> Iterator[Slack]:
 
 
 @pytest.fixture
-def stage(aws: Aws, seeded: tuple[Aws, story.World], slack: Slack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def stage(
+    aws: Aws, seeded: tuple[Aws, story.World], slack: Slack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Stage]:
     """The product, put together and driven a beat at a time."""
     for name, value in seeded[1].bot.items():
         monkeypatch.setenv(name, value)

@@ -25,7 +25,11 @@ def test_an_arn_of_every_partition_and_kind_is_taken_apart(partition: str, kind:
     ("resource", "path", "name"),
     [
         ("role/a/b/R", "/a/b/", "R"),
-        ("role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS", "/aws-service-role/ecs.amazonaws.com/", "AWSServiceRoleForECS"),
+        (
+            "role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
+            "/aws-service-role/ecs.amazonaws.com/",
+            "AWSServiceRoleForECS",
+        ),
         ("role/<!channel>/*x*/R", "/<!channel>/*x*/", "R"),
         ("user/with:colon/u", "/with:colon/", "u"),
     ],

@@ -126,7 +126,9 @@ def test_a_deny_in_another_policy_takes_a_service_out() -> None:
 
 def test_each_service_names_every_policy_that_grants_it_once() -> None:
     """Two statements of one policy are one name; the order of policies is kept."""
-    found = services_granted([held(allow("s3:GetObject"), allow("s3:PutObject"), name="A"), held(allow("s3:*"), name="B")], SMALL)
+    found = services_granted(
+        [held(allow("s3:GetObject"), allow("s3:PutObject"), name="A"), held(allow("s3:*"), name="B")], SMALL
+    )
     assert found == {"s3": ("A", "B")}
 
 
@@ -135,7 +137,10 @@ def test_each_service_names_every_policy_that_grants_it_once() -> None:
     [
         ([allow("s3:Get*")], {"GetObject"}),
         ([allow("s3:*"), deny("s3:*Bucket")], {"GetObject", "PutObject"}),
-        ([allow("s3:*"), deny("s3:*Bucket", Resource="arn:aws:s3:::one")], {"GetObject", "PutObject", "ListBucket", "CreateBucket", "DeleteBucket"}),
+        (
+            [allow("s3:*"), deny("s3:*Bucket", Resource="arn:aws:s3:::one")],
+            {"GetObject", "PutObject", "ListBucket", "CreateBucket", "DeleteBucket"},
+        ),
         ([allow("*"), deny("s3:*Object", "s3:Delete*")], {"ListBucket", "CreateBucket"}),
         ([allow_not("s3:*Bucket")], {"GetObject", "PutObject"}),
         ([allow("s3:Nonsense")], set()),
@@ -161,7 +166,9 @@ def test_actions_granted(document_of: list[dict[str, object]], actions: set[str]
         ([], "iam", ()),
     ],
 )
-def test_passing_is_seen_in_documents(document_of: list[dict[str, object]], service: str, unseen: tuple[str, ...]) -> None:
+def test_passing_is_seen_in_documents(
+    document_of: list[dict[str, object]], service: str, unseen: tuple[str, ...]
+) -> None:
     """iam:PassRole and its kind leave no trace in any report."""
     assert passes([held(*document_of)], service) == unseen
 
@@ -209,7 +216,9 @@ def test_the_catalogue_knows_no_stranger() -> None:
     assert {"s3", "iam", "dynamodb"} <= catalogue.services()
 
 
-_ACTION = st.sampled_from(["*", "s3:*", "s3:Get*", "iam:PassRole", "sqs:SendMessage", "x:y", "nonsense", "", "S3:putobject", "*:*"])
+_ACTION = st.sampled_from(
+    ["*", "s3:*", "s3:Get*", "iam:PassRole", "sqs:SendMessage", "x:y", "nonsense", "", "S3:putobject", "*:*"]
+)
 _STATEMENT = st.fixed_dictionaries(
     {"Effect": st.sampled_from(["Allow", "Deny"])},
     optional={

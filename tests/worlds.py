@@ -66,9 +66,15 @@ def document(*statements: Mapping[str, object]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
-def policy(name: str, *actions: str, kind: PolicyKind = PolicyKind.INLINE, attachments: int = 0, group: str = "") -> Policy:
+def policy(
+    name: str, *actions: str, kind: PolicyKind = PolicyKind.INLINE, attachments: int = 0, group: str = ""
+) -> Policy:
     """A policy that allows these actions on everything."""
-    arn = "" if kind is PolicyKind.INLINE else f"arn:aws:iam::{'aws' if kind is PolicyKind.AWS else ACCOUNT}:policy/{name}"
+    arn = (
+        ""
+        if kind is PolicyKind.INLINE
+        else f"arn:aws:iam::{'aws' if kind is PolicyKind.AWS else ACCOUNT}:policy/{name}"
+    )
     return Policy(name, kind, document(allow(*actions)), arn, "v1", attachments, group)
 
 
@@ -110,6 +116,10 @@ def service(
     )
 
 
-def report(*services: ServiceRow, granularity: Granularity = Granularity.SERVICE, at: datetime = NOW, **more: int) -> Report:
+def report(
+    *services: ServiceRow, granularity: Granularity = Granularity.SERVICE, at: datetime = NOW, **more: int
+) -> Report:
     """A report of just now."""
-    return Report(more.get("entity_id", 1), granularity, at, at + timedelta(seconds=4), services, more.get("id", 0))
+    return Report(
+        more.get("entity_id", 1), granularity, at, at + timedelta(seconds=4), services, more.get("id", 0)
+    )

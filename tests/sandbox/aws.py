@@ -6,6 +6,7 @@ Every request passes one gate that counts it, may fail it as a test wishes, and 
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import struct
@@ -351,6 +352,7 @@ class _Replay:
 def _reset_connection(environ: dict[str, Any]) -> None:
     sock: socket.socket = environ["werkzeug.socket"]
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    os.close(sock.detach())  # files made of the socket hold it open, so the descriptor itself is closed
     raise ConnectionResetError
 
 

@@ -47,6 +47,7 @@ class Stage:
         self.settings = settings
         self.now = datetime.now(UTC)
         self.starts = 0
+        self.held = False
         self.bot: Bot | None = None
         aws.clock = lambda: self.now
         slack.send_envelope = self._dispatch
@@ -56,6 +57,7 @@ class Stage:
     def begin(self) -> None:
         """Start (again)."""
         self.starts += 1
+        self.bot = None
         config = Config(
             slack_bot_token=self.slack.bot_token,
             slack_app_token=self.slack.app_token,
@@ -65,6 +67,7 @@ class Stage:
             **{k: v for k, v in self.settings.items() if k != "accounts"},
         )
         self.store = Store(self.path)
+        self.held = True
         self.bot = build(
             config,
             self.store,
@@ -77,9 +80,9 @@ class Stage:
 
     def end(self) -> None:
         """Let go of the database, as the kernel does for a dead process."""
-        if self.bot:
+        if self.held:
             self.store.close()
-            self.bot = None
+        self.bot, self.held = None, False
 
     def restart(self, **settings: Any) -> None:
         self.end()

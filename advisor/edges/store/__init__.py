@@ -32,7 +32,11 @@ class Store:
         self.outbox = Outbox(self._db)
         self.deliveries = Deliveries(self._db)
         self.log = Log(self._db)
-        self.reports.sweep_unfinished()
+        try:
+            self.reports.sweep_unfinished()
+        except BaseException:
+            self._db.close()
+            raise
 
     def transaction(self) -> AbstractContextManager[None]:
         """Everything inside is one commit."""

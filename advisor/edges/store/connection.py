@@ -180,9 +180,11 @@ def _open(path: Path) -> sqlite3.Connection:
         conn.execute("BEGIN IMMEDIATE")
         migrations.apply(Database(conn))
         conn.commit()
-    except sqlite3.Error as error:
+    except BaseException as error:
         conn.close()
-        raise StoreError(f"{path} cannot be used as a database: {error}") from error
+        if isinstance(error, sqlite3.Error):
+            raise StoreError(f"{path} cannot be used as a database: {error}") from error
+        raise
     conn.row_factory = sqlite3.Row
     return conn
 

@@ -1,0 +1,289 @@
+"""Faults are swept, not sampled: the n-th point of a flow dies, fails or loses its answer, n = 1, 2, 3 … to the end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.sandbox import world as story
+from tests.sandbox.aws import Aws
+from tests.sandbox.aws import Fault as AwsFault
+from tests.sandbox.slack import Fault, Slack
+from tests.scenarios.stage import Died, Points, Stage, watched, words
+
+STEP = 1
+"""Every point of the flow is a case."""
+
+
+def _fresh(slack: Slack) -> None:
+    """The channel as it was before: everything said is gone."""
+    slack.state.messages.clear()
+    slack.state.ephemerals.clear()
+    slack.state.calls.clear()
+    slack.faults.clear()
+
+
+def _audit_until_it_dies(stage: Stage, points: Points) -> bool:
+    """Ask and settle; when the process dies, start again and settle. Says whether the asking was acknowledged."""
+    acknowledged = False
+    try:
+        with watched(points):
+            stage.restart()
+            acknowledged = stage.slack.command(story.ALICE, story.SECURITY, "role TestRole-DeleteLater").ok
+            stage.settle()
+    except Died:
+        stage.restart()
+        stage.settle()
+    return acknowledged
+
+
+def _one_right_card(stage: Stage, *, acknowledged: bool) -> None:
+    cards = stage.cards()
+    assert len(cards) == 1 or (not cards and not acknowledged), f"{len(cards)} cards"
+    for card in cards:
+        assert "0 of 3 services used in 90 days" in words(card)
+        assert card["metadata"]["event_payload"]["state"] == "done"
+        assert any("All 3 services" in m["text"] for m in stage.thread())
+        assert len(stage.rows("SELECT id FROM report WHERE complete = 1")) == 1
+        assert not stage.rows("SELECT id FROM report WHERE complete = 0")
+
+
+def test_dying_anywhere(stage: Stage, tmp_path: Path) -> None:
+    """The process is killed at every commit and before and after every call: one card with the right result follows."""
+    n, total = 0, None
+    while total is None:
+        n += 1
+        _fresh(stage.slack)
+        stage.end()
+        stage.path = tmp_path / f"die{n}.db"
+        points = Points(n)
+        acknowledged = _audit_until_it_dies(stage, points)
+        try:
+            _one_right_card(stage, acknowledged=acknowledged)
+        except AssertionError as error:
+            raise AssertionError(f"died at point {n}: {points.trace[-1]}: {error}") from error
+        if points.count < n:
+            total = points.count
+    assert total > 40
+
+
+def test_the_same_run_has_the_same_trace(stage: Stage, tmp_path: Path) -> None:
+    """Twice the same asking: the same commits and calls in the same order."""
+    traces = []
+    for n in range(2):
+        _fresh(stage.slack)
+        stage.end()
+        stage.path = tmp_path / f"trace{n}.db"
+        points = Points(None)
+        _audit_until_it_dies(stage, points)
+        traces.append(points.trace)
+    assert traces[0] == traces[1]
+
+
+_TROUBLE: dict[str, tuple[str, Any]] = {
+    "slack 500": ("slack", Fault("*", status=500)),
+    "slack 429": ("slack", Fault("*", retry_after=2)),
+    "slack lost before": ("slack", Fault("*", drop="before")),
+    "slack lost after": ("slack", Fault("*", drop="after")),
+    "slack half an answer": ("slack", Fault("*", body=b'{"ok": tr')),
+    "aws 500": ("aws", AwsFault("*", error="ServiceFailure", status=500)),
+    "aws throttled": ("aws", AwsFault("*", error="Throttling")),
+    "aws lost before": ("aws", AwsFault("*", drop="before")),
+    "aws expired": ("aws", AwsFault("*", error="ExpiredToken")),
+}
+
+
+@pytest.mark.parametrize("name", _TROUBLE)
+def test_the_nth_call_fails(stage: Stage, aws: Aws, tmp_path: Path, name: str) -> None:
+    """Whichever call fails or loses its answer, the same one card with the right result follows."""
+    side, fault = _TROUBLE[name]
+    n, ended = 0, False
+    while not ended:
+        n += 1
+        _fresh(stage.slack)
+        stage.end()
+        stage.path = tmp_path / f"{n}.db"
+        calls = 0
+        hit: list[str] = []
+
+        def at(what: str, phase: str) -> Any:
+            nonlocal calls
+            if phase == "before":
+                calls += 1
+            if calls != n or hit or (phase == "after") != (fault.drop == "after"):
+                return None
+            hit.append(what)
+            return fault
+
+        stage.slack.hook = at if side == "slack" else None
+        aws.hook = at if side == "aws" else None
+        stage.begin()
+        acknowledged = stage.slack.command(story.ALICE, story.SECURITY, "role TestRole-DeleteLater").ok
+        stage.settle()
+        stage.slack.hook = aws.hook = None
+        try:
+            _one_right_card(stage, acknowledged=acknowledged)
+        except AssertionError as error:
+            raise AssertionError(f"call {n} ({hit}): {error}") from error
+        ended = not hit
+    assert n > 4
+
+
+def test_throttling_for_a_minute(stage: Stage, aws: Aws) -> None:
+    """AWS limits the rate for a minute: the card says so, and the result follows."""
+    aws.knobs.throttle = True
+    stage.slack.command(story.ALICE, story.SECURITY, "role TestRole-DeleteLater")
+    until = stage.now + timedelta(seconds=60)
+    while stage.now < until:
+        stage.beat()
+        stage.now += timedelta(seconds=20)
+    aws.knobs.throttle = False
+    stage.settle()
+    assert "0 of 3 services used" in words(stage.card())
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "GenerateServiceLastAccessedDetails",
+        "GetServiceLastAccessedDetails",
+        "ListPoliciesGrantingServiceAccess",
+        "GetRolePolicy",
+        "ListAttachedRolePolicies",
+    ],
+)
+def test_a_refused_call(stage: Stage, aws: Aws, call: str) -> None:
+    """AccessDenied on one call: a failed card that names it, never an empty report; Retry works once it is allowed."""
+    fault = aws.fail(call, error="AccessDenied", times=None)
+    stage.say("role TestRole-DeleteLater")
+    shown = words(stage.card())
+    assert "No result for TestRole-DeleteLater" in shown
+    assert f"iam:{call}" in shown
+    assert "this is not “unused”" in shown
+    aws.faults.remove(fault)
+    stage.press("audit.retry")
+    assert "0 of 3 services used" in words(stage.card())
+    assert len(stage.cards()) == 1
+
+
+def test_a_job_that_sticks(stage: Stage, aws: Aws) -> None:
+    """After 15 minutes the card gives up, with Retry."""
+    aws.knobs.job_result = "stick"
+    stage.say("role TestRole-DeleteLater")
+    assert "AWS did not finish the report in time" in words(stage.card())
+    aws.knobs.job_result = "ok"
+    stage.press("audit.retry")
+    assert "0 of 3 services used" in words(stage.card())
+
+
+def test_a_job_that_fails(stage: Stage, aws: Aws) -> None:
+    """FAILED is a visible failure, in AWS's own words as words."""
+    aws.knobs.job_result = "fail"
+    stage.say("role TestRole-DeleteLater")
+    assert "AWS ended the report as failed" in words(stage.card())
+    assert "<error> *happened*" in words(stage.card())
+
+
+def test_a_session_that_is_gone(stage: Stage, aws: Aws) -> None:
+    """A restart while the report is made: it is made again, three times at most."""
+    aws.knobs.job_polls = 3
+    stage.slack.command(story.ALICE, story.SECURITY, "role TestRole-DeleteLater")
+    stage.beat()
+    stage.restart()
+    stage.settle()
+    assert "0 of 3 services used" in words(stage.card())
+    assert aws.operations().count("GenerateServiceLastAccessedDetails") == 2
+    aws.knobs.job_polls = 99
+    stage.slack.command(story.ALICE, story.SECURITY, "role OrgAdmin fresh")
+    for _ in range(12):
+        stage.beat()
+        stage.restart()
+        stage.now += timedelta(seconds=2)
+    stage.settle()
+    assert "does not know the report it began" in words(stage.card())
+
+
+def test_pages_of_one_row(stage: Stage, aws: Aws) -> None:
+    """Every page is read, however small."""
+    aws.knobs.page_size = 1
+    stage.say("group data-engineers")
+    assert "5 of 18 services used" in words(stage.card())
+    assert "6 members" in words(stage.card())
+
+
+def test_a_namesake(stage: Stage, aws: Aws) -> None:
+    """Deleted while the job ran: said. Created again under the same name: another entity, and Retry audits it."""
+    iam = aws.client("iam", story.PROD)
+
+    def make() -> None:
+        iam.create_role(RoleName="short-lived", AssumeRolePolicyDocument='{"Statement": []}')
+        iam.put_role_policy(RoleName="short-lived", PolicyName="p", PolicyDocument='{"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}')
+
+    def unmake() -> None:
+        iam.delete_role_policy(RoleName="short-lived", PolicyName="p")
+        iam.delete_role(RoleName="short-lived")
+
+    make()
+    try:
+        aws.knobs.job_polls = 2
+        stage.slack.command(story.ALICE, story.SECURITY, "role short-lived")
+        stage.beat()
+        unmake()
+        make()
+        stage.settle()
+        assert "this is another short-lived" in words(stage.card())
+        stage.press("audit.retry")
+        assert "too young to judge" in words(stage.card())
+        assert len(stage.rows("SELECT id FROM entity WHERE name = 'short-lived'")) == 2
+        stage.slack.command(story.ALICE, story.SECURITY, "role short-lived fresh")
+        stage.beat()
+        unmake()
+        stage.settle()
+        assert "does not exist any more" in words(stage.card())
+    finally:
+        if any(r["RoleName"] == "short-lived" for r in iam.list_roles(MaxItems=1000)["Roles"]):
+            unmake()
+
+
+@pytest.mark.parametrize(
+    ("error", "lands"),
+    [("invalid_blocks", "channel"), ("msg_too_long", "channel"), ("channel_not_found", "dm"), ("is_archived", "dm"), ("not_in_channel", "dm")],
+)
+def test_slack_refuses_the_card(stage: Stage, error: str, lands: str) -> None:
+    """A refused rich card is sent again as a plain one; a channel that takes nothing becomes a direct message."""
+    stage.slack.fail("chat.postMessage", error=error, when=lambda args: args.get("channel") == story.SECURITY)
+    stage.slack.fail("chat.update", error=error)
+    stage.say("role TestRole-DeleteLater")
+    found = stage.cards() if lands == "channel" else stage.slack.dms(story.ALICE)
+    assert len(found) == 1
+    assert "0 of 3 services used in 90 days" in words(found[0])
+
+
+def test_tables_are_refused(stage: Stage) -> None:
+    """data_table, then table, then fixed-width text; the rung is remembered."""
+    stage.slack.state.refuse_blocks = {"data_table"}
+    stage.say("role TestRole-DeleteLater")
+    assert stage.thread()[-1]["blocks"][0]["type"] == "table"
+    stage.slack.state.refuse_blocks = {"data_table", "table"}
+    stage.say("role TestRole-DeleteLater")
+    assert stage.thread()[-1]["blocks"][0]["type"] == "rich_text"
+    before = len(stage.slack.state.calls)
+    stage.say("role TestRole-DeleteLater")
+    assert not [c for c in stage.slack.state.calls[before:] if c.answer.get("error") == "invalid_blocks"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["   ", "x" * 3000, "💥💥", "role \u202e\x00", "<!channel> `x` *bold* <https://evil.example|click>", "role '; DROP TABLE request; --", "arn:aws:s3:::bucket"],
+)
+def test_odd_input(stage: Stage, text: str) -> None:
+    """A clear private answer; nothing is started and nothing breaks."""
+    reply = stage.say(text)
+    assert reply.ok
+    if text.strip():
+        assert (reply.body or {}).get("response_type") == "ephemeral"
+        assert "Nothing was started" in words(reply.body or {})
+    assert not stage.cards()
