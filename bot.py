@@ -78,7 +78,10 @@ def build(
         token=token,
         base_url=config.slack_api_url,
         timeout=5,
-        retry_handlers=[RateLimitErrorRetryHandler(max_retry_count=1), ServerErrorRetryHandler(max_retry_count=2)],
+        retry_handlers=[
+            RateLimitErrorRetryHandler(max_retry_count=1),
+            ServerErrorRetryHandler(max_retry_count=2),
+        ],
     )
     aws = Aws(
         boot=boot or uuid.uuid4().hex[:12],
@@ -95,11 +98,15 @@ def build(
     secret = config.slack_signing_secret.get_secret_value() if config.slack_signing_secret else "socket mode"
     # Listeners only write a row and answer: they run where the payload was received, and their return is the ack.
     app = App(
-        client=WebClient(base_url=config.slack_api_url, timeout=3, retry_handlers=[]),  # for forms, inside an ack
+        client=WebClient(
+            base_url=config.slack_api_url, timeout=3, retry_handlers=[]
+        ),  # for forms, inside an ack
         signing_secret=secret,
         process_before_response=True,
         raise_error_for_unhandled_request=False,
-        authorize=lambda: AuthorizeResult(enterprise_id=None, team_id=team_id, bot_user_id=bot_user_id, bot_token=token),
+        authorize=lambda: AuthorizeResult(
+            enterprise_id=None, team_id=team_id, bot_user_id=bot_user_id, bot_token=token
+        ),
     )
     register(app, Listeners(desk, people, drawing, deliver, intake))
     return Bot(app, desk, intake, deliver)
@@ -114,7 +121,9 @@ def run() -> int:
     try:
         store = Store(config.iam_audit_db)
     except Held as error:
-        return _complain("not started", [f"{error}. Stop that one first, or set IAM_AUDIT_DB to another file."], HELD)
+        return _complain(
+            "not started", [f"{error}. Stop that one first, or set IAM_AUDIT_DB to another file."], HELD
+        )
     except StoreError as error:
         return _complain("the database cannot be used", [str(error)], WRONG)
     ending = threading.Event()
@@ -173,7 +182,9 @@ def _transports(config: Config, bot: Bot, beats: tuple[Beat, ...]) -> list[Trans
 
 def _who_am_i(config: Config, ending: threading.Event) -> dict[str, Any] | None:
     """auth.test, tried until Slack answers; None where the token is refused or the bot is stopped meanwhile."""
-    client = WebClient(token=config.slack_bot_token.get_secret_value(), base_url=config.slack_api_url, timeout=10)
+    client = WebClient(
+        token=config.slack_bot_token.get_secret_value(), base_url=config.slack_api_url, timeout=10
+    )
     wait = 1.0
     while not ending.is_set():
         try:
@@ -184,7 +195,7 @@ def _who_am_i(config: Config, ending: threading.Event) -> dict[str, Any] | None:
                 _complain("Slack refuses the bot token", [f"SLACK_BOT_TOKEN: {word}"], WRONG)
                 return None
             log.warning("slack.silent why=%s", word)
-        except Exception as error:  # noqa: BLE001  # whatever keeps Slack from answering passes, or the operator sees it
+        except Exception as error:  # whatever keeps Slack from answering passes, or the operator sees it
             log.warning("slack.silent why=%s", type(error).__name__)
         ending.wait(wait)
         wait = min(wait * 2, 30.0)
@@ -214,7 +225,9 @@ class _JsonLines(logging.Formatter):
 def _logging() -> None:
     handler = logging.StreamHandler(sys.stderr)
     if sys.stderr.isatty():
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s %(message)s", "%H:%M:%S"))
+        handler.setFormatter(
+            logging.Formatter("%(asctime)s %(levelname)-7s %(name)s %(message)s", "%H:%M:%S")
+        )
     else:
         handler.setFormatter(_JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
@@ -230,7 +243,7 @@ def main(arguments: list[str]) -> int:
         return OK
     _logging()
     if arguments == ["check"]:
-        from handlers.check import check  # noqa: PLC0415  # only this command needs it
+        from handlers.check import check  # only this command needs it
 
         return check(print)
     if arguments:

@@ -57,7 +57,11 @@ def _decide(desk: Desk, request: Request, found: Found) -> None:
         _ask_back(desk, request, found.entities)
         return
     if not found.errors:
-        end(desk, request, Failure("not_found", message=_nearest(desk, request), account=request.asked.account))
+        end(
+            desk,
+            request,
+            Failure("not_found", message=_nearest(desk, request), account=request.asked.account),
+        )
         return
     answered = len(found.errors) < found.asked
     passing = [e for _, e in found.errors if isinstance(e, Transient)]
@@ -66,7 +70,11 @@ def _decide(desk: Desk, request: Request, found: Found) -> None:
         return
     if answered:  # nobody who could be asked knows the name; who could not is said
         silent = ", ".join(f"{a.alias or a.id} ({_short(e)})" for a, e in found.errors)
-        end(desk, request, Failure("not_found", message=_nearest(desk, request), account=request.asked.account, role=silent))
+        end(
+            desk,
+            request,
+            Failure("not_found", message=_nearest(desk, request), account=request.asked.account, role=silent),
+        )
         return
     end(desk, request, found.errors[0][1].failure(request.tries + 1))
 
@@ -128,12 +136,12 @@ def _search(desk: Desk, request: Request) -> Found:
     """Ask every account at once; one that refuses or hangs delays nobody else."""
     accounts, kind, name, arn = _accounts(desk, request)
     asked = {desk.lanes.call(a.id, lambda a=a: _find(desk, a, kind, name, arn)): a for a in accounts}  # type: ignore[misc]
-    done, late = wait(asked, timeout=_PROMPT)
+    _, late = wait(asked, timeout=_PROMPT)
     if late and request.card_id is None:
         with desk.store.transaction():
             jobs.redraw(desk, request)
     if late:
-        done, late = wait(asked, timeout=_PATIENT)
+        _, late = wait(asked, timeout=_PATIENT)
     entities: list[Entity] = []
     errors: list[tuple[Account, AwsError]] = []
     for future, account in asked.items():
@@ -203,7 +211,12 @@ def end(desk: Desk, request: Request, failure: Failure) -> None:
                 jobs.redraw(desk, fresh)
         elif store.requests.close(request.id, failure):
             store.outbox.add(
-                "ephemeral", "audit.answer", request.id, channel=fresh.channel, user=fresh.user, now=desk.clock()
+                "ephemeral",
+                "audit.answer",
+                request.id,
+                channel=fresh.channel,
+                user=fresh.user,
+                now=desk.clock(),
             )
     log.info("request.ended request=%d code=%s", request.id, failure.code)
 

@@ -9,7 +9,16 @@ from datetime import timedelta
 
 from advisor import jobs
 from advisor.core.errors import AwsError, Expired, Missing, Throttled, Transient
-from advisor.core.model import Entity, Failure, Followup, FollowupKind, Granularity, JobState, PolicyKind, Request
+from advisor.core.model import (
+    Entity,
+    Failure,
+    Followup,
+    FollowupKind,
+    Granularity,
+    JobState,
+    PolicyKind,
+    Request,
+)
 from advisor.desk import Desk
 
 log = logging.getLogger(__name__)
@@ -133,7 +142,9 @@ def _breakdown(desk: Desk, followup: Followup, request: Request, entity: Entity)
             users = None  # AWS has forgotten it
     if job is None or users is None:
         if followup.job_id is not None and followup.job_id == (job.id if job else None):
-            _fail(desk, followup, request, Failure("lost", call="iam:GetServiceLastAccessedDetailsWithEntities"))
+            _fail(
+                desk, followup, request, Failure("lost", call="iam:GetServiceLastAccessedDetailsWithEntities")
+            )
             return
         _make_report(desk, followup, entity, Granularity.SERVICE)
         return
@@ -142,7 +153,10 @@ def _breakdown(desk: Desk, followup: Followup, request: Request, entity: Entity)
     snapshot = desk.store.entities.snapshot(snapshot_id) if snapshot_id else None
     reach = snapshot.reach if snapshot else 0
     _answer(
-        desk, followup, request, json.dumps({"report": job.report_id, "users": rows, "reach": reach}, ensure_ascii=False)
+        desk,
+        followup,
+        request,
+        json.dumps({"report": job.report_id, "users": rows, "reach": reach}, ensure_ascii=False),
     )
 
 

@@ -91,7 +91,7 @@ def _begin(desk: Desk, job: Job, entity: Entity, session: Session) -> None:
 
 def _pause(polls: int) -> timedelta:
     """Between polls: half a second at first (small reports take 0.4 to 2 s), three seconds after a minute."""
-    return timedelta(seconds=0.5 if polls < 10 else 1 if polls < 60 else 3)  # noqa: PLR2004  # said above
+    return timedelta(seconds=0.5 if polls < 10 else 1 if polls < 60 else 3)  # said above
 
 
 def _photograph(desk: Desk, job: Job, entity: Entity, session: Session) -> int:
@@ -103,7 +103,8 @@ def _photograph(desk: Desk, job: Job, entity: Entity, session: Session) -> int:
 def _collect(desk: Desk, job: Job, entity: Entity, session: Session) -> None:
     try:
         if session.id != job.session:  # this session cannot read it: the answer would be NoSuchEntity
-            raise Missing("iam:GetServiceLastAccessedDetails", "another session", account=job.account)
+            _restart(desk, job, entity, session)
+            return
         raw = desk.aws.read(session, job.aws_job_id)
     except Missing:
         _restart(desk, job, entity, session)
@@ -122,7 +123,11 @@ def _collect(desk: Desk, job: Job, entity: Entity, session: Session) -> None:
 def _wait(desk: Desk, job: Job) -> None:
     now = desk.clock()
     if now >= job.deadline_at:
-        _fail(desk, job, Failure("stuck", call="iam:GetServiceLastAccessedDetails", account=job.account, tries=job.polls))
+        _fail(
+            desk,
+            job,
+            Failure("stuck", call="iam:GetServiceLastAccessedDetails", account=job.account, tries=job.polls),
+        )
         return
     desk.store.jobs.polled(job.id, now + _pause(job.polls))
     if now - job.created_at > _SLOW and job.polls % 20 == 0:
@@ -134,7 +139,11 @@ def _restart(desk: Desk, job: Job, entity: Entity, session: Session) -> None:
     if not _is_still(desk, job, entity, session):
         return
     if job.starts > RESTARTS or desk.clock() >= job.deadline_at:
-        _fail(desk, job, Failure("lost", call="iam:GetServiceLastAccessedDetails", account=job.account, tries=job.starts))
+        _fail(
+            desk,
+            job,
+            Failure("lost", call="iam:GetServiceLastAccessedDetails", account=job.account, tries=job.starts),
+        )
         return
     log.info("job.restarted job=%d starts=%d", job.id, job.starts)
     desk.store.jobs.restart(job.id, desk.clock())
@@ -184,7 +193,14 @@ def _retry(desk: Desk, job: Job, error: Transient) -> None:
     if now >= job.deadline_at or (tries >= TRIES and not isinstance(error, Throttled)):
         _fail(desk, job, error.failure(tries))
         return
-    log.info("job.again job=%d account=%s call=%s why=%s tries=%d", job.id, job.account, error.call, error.code, tries)
+    log.info(
+        "job.again job=%d account=%s call=%s why=%s tries=%d",
+        job.id,
+        job.account,
+        error.call,
+        error.code,
+        tries,
+    )
     desk.store.jobs.again(job.id, now + patience(f"job {job.id}", job.tries))
     if now - job.created_at > _SLOW:
         _redraw_all(desk, job)
@@ -203,7 +219,9 @@ def _fail(desk: Desk, job: Job, failure: Failure) -> None:
                 request_of = store.requests.get(followup.request_id)
                 if request_of:
                     reply(desk, request_of, "audit.followup", followup.id, followup.user)
-    log.warning("job.failed job=%d account=%s code=%s call=%s", job.id, job.account, failure.code, failure.call)
+    log.warning(
+        "job.failed job=%d account=%s code=%s call=%s", job.id, job.account, failure.code, failure.call
+    )
 
 
 def _redraw_all(desk: Desk, job: Job) -> None:
@@ -217,7 +235,9 @@ def redraw(desk: Desk, request: Request) -> None:
     if request.card_id is not None:
         store.outbox.redraw(request.card_id, now)
         return
-    card = store.outbox.add("post", "audit.card", request.id, channel=request.channel, user=request.user, now=now)
+    card = store.outbox.add(
+        "post", "audit.card", request.id, channel=request.channel, user=request.user, now=now
+    )
     store.requests.set_card(request.id, card)
 
 

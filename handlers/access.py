@@ -22,7 +22,7 @@ KEPT = timedelta(minutes=5)
 _MOST = 5000
 
 
-class NoAnswer(Exception):  # noqa: N818  # named as the fact
+class NoAnswer(Exception):  # named as the fact
     """Slack did not say."""
 
 
@@ -158,7 +158,15 @@ class People:
         except Exception as error:
             raise NoAnswer(type(error).__name__) from error
         shared = info.get("is_ext_shared") or info.get("is_pending_ext_shared")
-        state = "shared" if shared else "archived" if info.get("is_archived") else "open" if info.get("is_member") else "not_joined"
+        state = (
+            "shared"
+            if shared
+            else "archived"
+            if info.get("is_archived")
+            else "open"
+            if info.get("is_member")
+            else "not_joined"
+        )
         with self._lock:
             if len(self._places) > _MOST:
                 self._places.clear()

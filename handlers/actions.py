@@ -47,7 +47,7 @@ class Listeners:
 
     # -- middleware and faults -----------------------------------------------------------------------------------
 
-    def gate(self, body: Body, next: Callable[[], BoltResponse]) -> BoltResponse:  # noqa: A002  # Bolt's own name
+    def gate(self, body: Body, next: Callable[[], BoltResponse]) -> BoltResponse:  # Bolt's own name
         """Turn away what the payload itself shows: people of another workspace."""
         if not self.people.foreign(body):
             return next()
@@ -55,7 +55,9 @@ class Listeners:
         if body.get("command"):
             return BoltResponse(status=200, body=message.answer())
         if body.get("type") == "block_suggestion":
-            return BoltResponse(status=200, body=forms.hint_option("Not for people of another company", "Nothing is shown"))
+            return BoltResponse(
+                status=200, body=forms.hint_option("Not for people of another company", "Nothing is shown")
+            )
         user = str((body.get("user") or {}).get("id") or "")
         channel = str((body.get("channel") or {}).get("id") or "")
         if user and channel:
@@ -73,7 +75,9 @@ class Listeners:
             errors = {"arn": message.text[:150]}
             return BoltResponse(status=200, body={"response_action": "errors", "errors": errors})
         if body.get("type") == "block_suggestion":
-            return BoltResponse(status=200, body=forms.hint_option("No names can be shown now", f"Reference {reference}"))
+            return BoltResponse(
+                status=200, body=forms.hint_option("No names can be shown now", f"Reference {reference}")
+            )
         return BoltResponse(status=200, body="")
 
     def _privately(self, surface: str, channel: str, user: str, row_id: int = 0, **detail: str) -> None:
@@ -115,7 +119,11 @@ class Listeners:
 
     def _ask(self, asked: Asked, body: Body) -> Json:
         request = self.desk.store.requests.add(
-            str(body["user_id"]), str(body["channel_id"]), str(body.get("text") or ""), asked, self.desk.clock()
+            str(body["user_id"]),
+            str(body["channel_id"]),
+            str(body.get("text") or ""),
+            asked,
+            self.desk.clock(),
         )
         return {"request": request}
 
@@ -128,7 +136,9 @@ class Listeners:
             self._privately("whoami", channel, user, key)
             return
         store = self.desk.store
-        self.desk.lanes.submit(FRONT, ("accounts", key), lambda: self.intake.accounts(key, user, channel), store.work)
+        self.desk.lanes.submit(
+            FRONT, ("accounts", key), lambda: self.intake.accounts(key, user, channel), store.work
+        )
 
     # -- the form ------------------------------------------------------------------------------------------------
 
@@ -163,7 +173,9 @@ class Listeners:
         if errors or asked is None:
             ack(response_action="errors", errors=errors)
             return
-        channel = str(values["channel"]["audit.new.channel"].get("selected_conversation") or body["user"]["id"])
+        channel = str(
+            values["channel"]["audit.new.channel"].get("selected_conversation") or body["user"]["id"]
+        )
         user = str(body["user"]["id"])
 
         def effect() -> Json:
@@ -180,13 +192,17 @@ class Listeners:
         level = (values["level"]["audit.new.level"].get("selected_option") or {}).get("value")
         days = str(values["days"]["audit.new.days"].get("value") or "")
         fresh = bool(values["fresh"]["audit.new.fresh"].get("selected_options"))
-        if not days.isdigit() or not 1 <= int(days) <= 400:  # noqa: PLR2004  # AWS tracks 400 days
+        if not days.isdigit() or not 1 <= int(days) <= 400:  # AWS tracks 400 days
             return None, None, {"days": "A number from 1 to 400."}
         granularity = Granularity.ACTION if level == "action" else Granularity.SERVICE
         if typed:
             parsed = commands.parse(typed if " " in typed or typed.startswith("arn:") else f"role {typed}")
             if not isinstance(parsed, Asked):
-                return None, None, {"arn": "A role’s name, a kind and a name such as “user alice”, or an ARN."}
+                return (
+                    None,
+                    None,
+                    {"arn": "A role’s name, a kind and a name such as “user alice”, or an ARN."},
+                )
             return Asked(parsed.kind, parsed.name, parsed.account, granularity, int(days), fresh), None, {}
         entity = self.desk.store.entities.get(int(picked)) if picked.isdigit() else None
         if entity is None:
@@ -244,7 +260,7 @@ class Listeners:
 
     def _request_of(self, words: list[str]) -> Request | None:
         row = words[1] if len(words) > 1 else ""
-        return self.desk.store.requests.get(int(row)) if row.isdigit() and len(row) < 16 else None  # noqa: PLR2004
+        return self.desk.store.requests.get(int(row)) if row.isdigit() and len(row) < 16 else None
 
     def on_breakdown(self, ack: Ack, body: Body) -> None:
         """Who used a service: the picked option is a service row of the report."""
@@ -253,13 +269,18 @@ class Listeners:
         if picked == forms.HINT:
             ack()
             return
-        found = self.desk.store.reports.service(int(picked)) if picked.isdigit() and len(picked) < 19 else None  # noqa: PLR2004
+        found = (
+            self.desk.store.reports.service(int(picked)) if picked.isdigit() and len(picked) < 19 else None
+        )
         request = self._request_of(str(action.get("block_id") or "").split(":"))
         if found is None or request is None:
             self._press(body, lambda: self._say(body, "old_service" if request else "old_card"))
         else:
             report_id, service = found
-            self._press(body, lambda: self._follow(body, request, FollowupKind.BREAKDOWN, report_id, service.namespace))
+            self._press(
+                body,
+                lambda: self._follow(body, request, FollowupKind.BREAKDOWN, report_id, service.namespace),
+            )
         ack()
 
     def on_followup(self, ack: Ack, body: Body) -> None:
@@ -304,7 +325,9 @@ class Listeners:
             return {}
 
         action = body["actions"][0]
-        self._once(f"trigger:{body.get('trigger_id')}:{action.get('action_id')}:{action.get('action_ts')}", once)
+        self._once(
+            f"trigger:{body.get('trigger_id')}:{action.get('action_id')}:{action.get('action_ts')}", once
+        )
 
     def _say(self, body: Body, what: str) -> None:
         channel = str((body.get("channel") or {}).get("id") or body["user"]["id"])
@@ -315,13 +338,15 @@ class Listeners:
         action = body["actions"][0]
         request = self._request_of(str(action.get("block_id") or "").split(":"))
         picked = str(action.get("value") or "")
-        entity = self.desk.store.entities.get(int(picked)) if picked.isdigit() and len(picked) < 16 else None  # noqa: PLR2004
+        entity = self.desk.store.entities.get(int(picked)) if picked.isdigit() and len(picked) < 16 else None
         if request is None or entity is None:
             self._press(body, lambda: self._say(body, "old_card"))
             ack()
             return
         asked = request.asked
-        chosen = Asked(Kind(entity.kind), entity.name, entity.account, asked.granularity, asked.days, asked.fresh)
+        chosen = Asked(
+            Kind(entity.kind), entity.name, entity.account, asked.granularity, asked.days, asked.fresh
+        )
         user, now = str(body["user"]["id"]), self.desk.clock()
 
         def effect() -> None:

@@ -58,23 +58,29 @@ def _word(error: Exception) -> str:
 
 
 def _slack(config: Config) -> Iterator[Line]:
-    client = WebClient(token=config.slack_bot_token.get_secret_value(), base_url=config.slack_api_url, timeout=10)
+    client = WebClient(
+        token=config.slack_bot_token.get_secret_value(), base_url=config.slack_api_url, timeout=10
+    )
     try:
         answer = client.auth_test()
-    except Exception as error:  # noqa: BLE001  # every fault is a line
+    except Exception as error:  # every fault is a line
         yield "Slack bot token", False, _word(error)
         return
     yield "Slack bot token", True, f"workspace {answer.get('team')}, as {answer.get('user')}"
     headers = {str(k).lower(): v for k, v in dict(answer.headers).items()}
     scopes = {s.strip() for s in str(headers.get("x-oauth-scopes", "")).split(",")}
     for scope in NEEDED:
-        yield f"Slack scope {scope}", scope in scopes, "" if scope in scopes else "needed; reinstall with the manifest"
+        yield (
+            f"Slack scope {scope}",
+            scope in scopes,
+            "" if scope in scopes else "needed; reinstall with the manifest",
+        )
     for scope, without in OPTIONAL.items():
         yield f"Slack scope {scope}", True, "" if scope in scopes else f"not granted (optional): {without}"
     if config.slack_app_token:
         try:
             client.apps_connections_open(app_token=config.slack_app_token.get_secret_value())
-        except Exception as error:  # noqa: BLE001  # every fault is a line
+        except Exception as error:  # every fault is a line
             yield "Slack app token", False, _word(error)
         else:
             yield "Slack app token", True, "Socket Mode"
@@ -160,17 +166,45 @@ def _probes(aws: Aws, session: Session) -> list[tuple[str, Callable[[], object]]
     return [
         ("iam:GenerateServiceLastAccessedDetails", lambda: aws.generate(session, arn, Granularity.SERVICE)),
         asked("get_service_last_accessed_details", "iam:GetServiceLastAccessedDetails", JobId="0" * 36),
-        asked("get_service_last_accessed_details_with_entities", "iam:GetServiceLastAccessedDetailsWithEntities", JobId="0" * 36, ServiceNamespace="s3"),
-        asked("list_policies_granting_service_access", "iam:ListPoliciesGrantingServiceAccess", Arn=arn, ServiceNamespaces=["s3"]),
+        asked(
+            "get_service_last_accessed_details_with_entities",
+            "iam:GetServiceLastAccessedDetailsWithEntities",
+            JobId="0" * 36,
+            ServiceNamespace="s3",
+        ),
+        asked(
+            "list_policies_granting_service_access",
+            "iam:ListPoliciesGrantingServiceAccess",
+            Arn=arn,
+            ServiceNamespaces=["s3"],
+        ),
         ("iam:ListRoles, ListUsers, ListGroups, ListPolicies", lambda: list(aws.listing(session))),
-        *(asked(f"get_{k}", f"iam:Get{k.title()}", **{f"{k.title()}Name": none}) for k in ("role", "user", "group")),
-        *(asked(f"list_{k}_policies", f"iam:List{k.title()}Policies", **{f"{k.title()}Name": none}) for k in ("role", "user", "group")),
-        *(asked(f"get_{k}_policy", f"iam:Get{k.title()}Policy", **{f"{k.title()}Name": none, "PolicyName": none}) for k in ("role", "user", "group")),
-        *(asked(f"list_attached_{k}_policies", f"iam:ListAttached{k.title()}Policies", **{f"{k.title()}Name": none}) for k in ("role", "user", "group")),
+        *(
+            asked(f"get_{k}", f"iam:Get{k.title()}", **{f"{k.title()}Name": none})
+            for k in ("role", "user", "group")
+        ),
+        *(
+            asked(f"list_{k}_policies", f"iam:List{k.title()}Policies", **{f"{k.title()}Name": none})
+            for k in ("role", "user", "group")
+        ),
+        *(
+            asked(
+                f"get_{k}_policy",
+                f"iam:Get{k.title()}Policy",
+                **{f"{k.title()}Name": none, "PolicyName": none},
+            )
+            for k in ("role", "user", "group")
+        ),
+        *(
+            asked(
+                f"list_attached_{k}_policies",
+                f"iam:ListAttached{k.title()}Policies",
+                **{f"{k.title()}Name": none},
+            )
+            for k in ("role", "user", "group")
+        ),
         asked("list_groups_for_user", "iam:ListGroupsForUser", UserName=none),
         asked("get_policy", "iam:GetPolicy", PolicyArn=policy),
         asked("get_policy_version", "iam:GetPolicyVersion", PolicyArn=policy, VersionId="v1"),
         asked("list_entities_for_policy", "iam:ListEntitiesForPolicy", PolicyArn=policy),
     ]
-
-

@@ -86,12 +86,24 @@ def _options(text: str, words: list[str]) -> tuple[_Options, list[str], UsageErr
             options, error = _keyed(text, options, word, key, value, words)
             if error:
                 return options, rest, error
-        elif key in FLAGS and not equals and (named or len(plain) > 1 or (plain and plain[0].startswith("arn:"))):
-            options = replace(options, actions=options.actions or key == "actions", fresh=options.fresh or key == "fresh")
+        elif (
+            key in FLAGS
+            and not equals
+            and (named or len(plain) > 1 or (plain and plain[0].startswith("arn:")))
+        ):
+            options = replace(
+                options, actions=options.actions or key == "actions", fresh=options.fresh or key == "fresh"
+            )
         elif equals and named:
             near = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.5)
-            hint = f"Did you mean {near[0]}=?" if near else "The options are account=, actions, days= and fresh."
-            return options, rest, UsageError(text, word, hint, _corrected(words, word, f"{near[0]}={value}" if near else ""))
+            hint = (
+                f"Did you mean {near[0]}=?" if near else "The options are account=, actions, days= and fresh."
+            )
+            return (
+                options,
+                rest,
+                UsageError(text, word, hint, _corrected(words, word, f"{near[0]}={value}" if near else "")),
+            )
         else:
             rest.append(word)
     return options, rest, None
@@ -115,7 +127,7 @@ def _corrected(words: list[str], wrong: str, right: str) -> tuple[str, ...]:
     """The command as typed, with one word put right."""
     kept = [right if w == wrong else w for w in words]
     line = " ".join(["/iam-audit", *(w for w in kept if w)])
-    return (line,) if len(line) <= 200 else ()  # noqa: PLR2004  # a longer one helps nobody
+    return (line,) if len(line) <= 200 else ()  # a longer one helps nobody
 
 
 def _entity(text: str, rest: list[str], options: _Options, window_days: int) -> Parsed:
@@ -128,11 +140,13 @@ def _entity(text: str, rest: list[str], options: _Options, window_days: int) -> 
     if kind not in KINDS:
         return _unknown(text, rest)
     if len(rest) == 1:
-        return UsageError(text, first, f"Say which {kind}, for example:", (f"/iam-audit {kind} {_EXAMPLE[kind]}",))
+        return UsageError(
+            text, first, f"Say which {kind}, for example:", (f"/iam-audit {kind} {_EXAMPLE[kind]}",)
+        )
     name = rest[1]
     if name.casefold().startswith("arn:"):
         return _by_arn(text, Kind(kind), name, rest[2:], options, window_days)
-    if len(rest) > 2:  # noqa: PLR2004  # kind and name
+    if len(rest) > 2:  # kind and name
         return _extra(text, rest)
     if not valid_name(name):
         hint = f"IAM allows no {kind} of that name: letters, digits and + = , . @ - _ only, 128 at most."
@@ -159,7 +173,7 @@ def _by_arn(
 
 
 def _extra(text: str, rest: list[str]) -> UsageError:
-    extra = rest[2] if len(rest) > 2 and not rest[0].startswith("arn:") else rest[-1]  # noqa: PLR2004
+    extra = rest[2] if len(rest) > 2 and not rest[0].startswith("arn:") else rest[-1]
     near = difflib.get_close_matches(extra.casefold(), FLAGS, n=1, cutoff=0.6)
     kept = " ".join(w for w in rest if w != extra)
     hint = "One entity at a time; the options are account=, actions, days= and fresh. Nearest:"

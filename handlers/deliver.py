@@ -52,8 +52,23 @@ _ELSEWHERE = {
     "team_access_not_granted": "shared",
 }
 _GONE = {"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"}
-_PASSING = {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org", "message_limit_exceeded"}
-_TOKEN = {"invalid_auth", "account_inactive", "token_revoked", "token_expired", "not_authed", "missing_scope", "no_permission"}
+_PASSING = {
+    "internal_error",
+    "fatal_error",
+    "service_unavailable",
+    "request_timeout",
+    "team_added_to_org",
+    "message_limit_exceeded",
+}
+_TOKEN = {
+    "invalid_auth",
+    "account_inactive",
+    "token_revoked",
+    "token_expired",
+    "not_authed",
+    "missing_scope",
+    "no_permission",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +88,9 @@ def refusal_of(error: Exception) -> Refusal:
         return Refusal(type(error).__name__, unknown=not refused)
     response: Any = error.response
     status = getattr(response, "status_code", 200)
-    if status == 429:  # noqa: PLR2004  # HTTP's own number
+    if status == 429:  # HTTP's own number
         return Refusal("ratelimited", wait=_seconds(getattr(response, "headers", {})))
-    if status >= 500:  # noqa: PLR2004
+    if status >= 500:
         return Refusal(f"http {status}", unknown=True)
     try:
         word = str(response.get("error") or "unknown_error")
@@ -112,7 +127,7 @@ class Deliver:
         if not url:
             return
         with self._lock:
-            if len(self._replies) > 1000:  # noqa: PLR2004  # a bound, so that it cannot grow for ever
+            if len(self._replies) > 1000:  # a bound, so that it cannot grow for ever
                 self._replies.clear()
             self._replies[request_id] = (time.monotonic() + 1700, url)
 
@@ -135,7 +150,9 @@ class Deliver:
             _HOW[notice.kind](self, notice)
         except NoAnswer as error:
             self._later(notice, Refusal(str(error)))
-        except Exception as error:  # the delivery loop must outlive any fault of a drawing; the stack goes to the log
+        except (
+            Exception
+        ) as error:  # the delivery loop must outlive any fault of a drawing; the stack goes to the log
             log.exception("notice.failed notice=%d surface=%s", notice.id, notice.surface)
             self._plainer(notice, type(error).__name__)
 
@@ -182,7 +199,8 @@ class Deliver:
 
     # -- kinds ---------------------------------------------------------------------------------------------------
 
-    def _post(self, notice: Notice) -> None:
+    def post(self, notice: Notice) -> None:
+        """Post a message to its channel, or into the thread of its card."""
         place = self._thread(notice)
         if place is None:
             return
@@ -193,7 +211,7 @@ class Deliver:
         arguments = {**message.payload(), **place, "metadata": self.drawing.metadata(notice)}
         try:
             answer = self.client.chat_postMessage(**{k: v for k, v in arguments.items() if v is not None})
-        except Exception as error:  # noqa: BLE001  # whatever the SDK raises is read by refusal_of
+        except Exception as error:  # whatever the SDK raises is read by refusal_of
             self._refused(notice, refusal_of(error))
             return
         self.desk.store.outbox.sent(notice.id, str(answer["channel"]), str(answer["ts"]))
@@ -228,7 +246,8 @@ class Deliver:
                 detail={"why": why},
             )
 
-    def _update(self, notice: Notice) -> None:
+    def update(self, notice: Notice) -> None:
+        """Redraw a card where it stands."""
         store = self.desk.store
         parent = store.outbox.get(notice.parent_id or 0)
         if parent is None or not parent.ts:
@@ -248,12 +267,13 @@ class Deliver:
         arguments = {k: v for k, v in arguments.items() if not k.startswith("unfurl")}
         try:
             self.client.chat_update(**arguments, metadata=self.drawing.metadata(notice))
-        except Exception as error:  # noqa: BLE001  # read by refusal_of
+        except Exception as error:  # read by refusal_of
             self._refused(notice, refusal_of(error))
             return
         store.outbox.sent(notice.id, parent.sent_to, parent.ts)
 
-    def _ephemeral(self, notice: Notice) -> None:
+    def ephemeral(self, notice: Notice) -> None:
+        """Answer one person."""
         message = self._drawn(notice)
         if message is None:
             return
@@ -266,7 +286,7 @@ class Deliver:
                 self.client.chat_postEphemeral(channel=notice.channel, user=notice.user, **_quiet(message))
             else:
                 self.client.chat_postMessage(channel=notice.user, **message.payload())
-        except Exception as error:  # noqa: BLE001  # read by refusal_of
+        except Exception as error:  # read by refusal_of
             self._refused(notice, refusal_of(error))
             return
         self.desk.store.outbox.sent(notice.id, notice.channel)
@@ -282,15 +302,16 @@ class Deliver:
             return False
         try:
             answer = WebhookClient(url, timeout=10).send_dict(message.answer())
-        except Exception as error:  # noqa: BLE001  # any fault of this shortcut leads to the long way
+        except Exception as error:  # any fault of this shortcut leads to the long way
             log.info("response_url.failed notice=%d why=%s", notice.id, type(error).__name__)
             return False
-        if answer.status_code != 200:  # noqa: PLR2004  # HTTP's own number
+        if answer.status_code != 200:  # HTTP's own number
             return False
         self.desk.store.outbox.sent(notice.id, notice.channel)
         return True
 
-    def _upload(self, notice: Notice) -> None:
+    def upload(self, notice: Notice) -> None:
+        """Upload files to the thread of a card."""
         store = self.desk.store
         parent = store.outbox.get(notice.parent_id or 0)
         if parent is None or not parent.ts:
@@ -309,10 +330,13 @@ class Deliver:
             store.outbox.drop(notice.id, "dropped", "nothing to upload")
             return
         store.outbox.sending(notice.id, self.desk.clock())
-        uploads = [{"content": f.content, "filename": f.name, "title": f.title, "alt_txt": f.alt or None} for f in found]
+        uploads = [
+            {"content": f.content, "filename": f.name, "title": f.title, "alt_txt": f.alt or None}
+            for f in found
+        ]
         try:
             self.client.files_upload_v2(channel=parent.sent_to, thread_ts=parent.ts, file_uploads=uploads)
-        except Exception as error:  # noqa: BLE001  # read by refusal_of
+        except Exception as error:  # read by refusal_of
             self._file_refused(notice, refusal_of(error))
             return
         with store.transaction():
@@ -333,7 +357,9 @@ class Deliver:
         store = self.desk.store
         with store.transaction():
             store.outbox.drop(notice.id, "failed", why)
-            self._say_below(notice, "audit.chart" if self.drawing.is_picture(notice) else "audit.file_refused", why)
+            self._say_below(
+                notice, "audit.chart" if self.drawing.is_picture(notice) else "audit.file_refused", why
+            )
 
     def _say_below(self, notice: Notice, surface: str, why: str = "") -> None:
         detail = {"why": why, "of": "request" if notice.surface == "audit.csv" else "followup"}
@@ -363,12 +389,12 @@ class Deliver:
             self._later(notice, refusal)
         elif refusal.error in _PLAINER:
             self._plainer(notice, refusal.error)
+        elif refusal.error in _ELSEWHERE and notice.kind == "update":
+            self._move_card(notice, _ELSEWHERE[refusal.error])
         elif refusal.error in _ELSEWHERE and notice.channel != notice.user:
             self.people.forget_place(notice.channel)
             if notice.kind == "post" and notice.parent_id is None:
                 self._redirect(notice, _ELSEWHERE[refusal.error])
-            elif notice.kind == "update" and refusal.error in _ELSEWHERE:
-                self._move_card(notice, _ELSEWHERE[refusal.error])
             else:
                 store.outbox.redirect(notice.id, notice.user, refusal.error)
         elif refusal.error in _GONE and notice.kind == "update":
@@ -380,7 +406,9 @@ class Deliver:
         elif not refusal.error.isidentifier():
             self._later(notice, refusal)
         else:
-            log.error("notice.refused notice=%d surface=%s error=%s", notice.id, notice.surface, refusal.error)
+            log.error(
+                "notice.refused notice=%d surface=%s error=%s", notice.id, notice.surface, refusal.error
+            )
             store.outbox.drop(notice.id, "failed", refusal.error)
 
     def _move_card(self, notice: Notice, why: str) -> None:
@@ -392,10 +420,17 @@ class Deliver:
             store.outbox.redirect(notice.parent_id or 0, notice.user, why)
 
     def _later(self, notice: Notice, refusal: Refusal) -> None:
-        wait = timedelta(seconds=refusal.wait) if refusal.wait else jobs.patience(f"notice {notice.id}", min(notice.attempts, 5))
+        wait = (
+            timedelta(seconds=refusal.wait)
+            if refusal.wait
+            else jobs.patience(f"notice {notice.id}", min(notice.attempts, 5))
+        )
         if refusal.error in _TOKEN:
             wait = timedelta(minutes=1)
-            log.error("slack.token_refused error=%s: nothing can be said until the token or its scopes are mended", refusal.error)
+            log.error(
+                "slack.token_refused error=%s: nothing can be said until the token or its scopes are mended",
+                refusal.error,
+            )
         else:
             log.info("notice.later notice=%d why=%s attempts=%d", notice.id, refusal.error, notice.attempts)
         self.desk.store.outbox.later(notice.id, self.desk.clock() + wait, unknown=refusal.unknown)
@@ -417,4 +452,9 @@ def _quiet(message: Message) -> Json:
     return {k: v for k, v in message.payload().items() if not k.startswith("unfurl")}
 
 
-_HOW = {"post": Deliver._post, "update": Deliver._update, "ephemeral": Deliver._ephemeral, "upload": Deliver._upload}  # noqa: SLF001
+_HOW = {
+    "post": Deliver.post,
+    "update": Deliver.update,
+    "ephemeral": Deliver.ephemeral,
+    "upload": Deliver.upload,
+}

@@ -104,8 +104,12 @@ class Draw:
             account=self.account(entity.account) if entity else Account(""),
             now=desk.clock(),
             entity=entity,
-            ahead=store.requests.ahead(request.id, entity.account) if entity and request.state is RequestState.QUEUED else 0,
-            gives_up_at=job.deadline_at if job else request.created_at + timedelta(minutes=desk.config.iam_audit_job_minutes),
+            ahead=store.requests.ahead(request.id, entity.account)
+            if entity and request.state is RequestState.QUEUED
+            else 0,
+            gives_up_at=job.deadline_at
+            if job
+            else request.created_at + timedelta(minutes=desk.config.iam_audit_job_minutes),
             waiting_for_rate=bool(job and job.tries > 1 and desk.clock() - job.created_at > audit.SLOW),
             owner_key=desk.config.iam_audit_owner_tag,
         )
@@ -117,7 +121,7 @@ class Draw:
     def _with_report(self, view: AuditView, report: Report) -> AuditView:
         snapshot_id = self.desk.store.reports.snapshot_id(report.id)
         snapshot = self.desk.store.entities.snapshot(snapshot_id) if snapshot_id else None
-        assert view.entity is not None  # noqa: S101  # asked by the only caller
+        assert view.entity is not None  # asked by the only caller
         snapshot = snapshot or Snapshot(view.entity, report.created_at)
         asked = replace(view.request.asked, granularity=report.granularity)
         tag = snapshot.tag(view.owner_key)
@@ -166,7 +170,11 @@ class Draw:
     def elsewhere(self, notice: Notice, _rung: int) -> Message | None:
         """Where the result goes instead."""
         request = self.desk.store.requests.get(notice.row_id)
-        return answers.elsewhere(notice.detail["why"], request.asked.name.rpartition("/")[2]) if request else None
+        return (
+            answers.elsewhere(notice.detail["why"], request.asked.name.rpartition("/")[2])
+            if request
+            else None
+        )
 
     def said(self, notice: Notice, _rung: int) -> Message | None:
         """A short answer to a press."""
@@ -184,9 +192,15 @@ class Draw:
         except NoAnswer:
             return answers.refused("unknown")
         settings = self.desk.config
-        groups = [g for g in (*settings.iam_audit_auditors, *settings.iam_audit_approvers) if g.startswith("S")]
+        groups = [
+            g for g in (*settings.iam_audit_auditors, *settings.iam_audit_approvers) if g.startswith("S")
+        ]
         return answers.whoami(
-            auditor=refusal, groups=groups, approver=approver, admin=admin, approvals=settings.iam_audit_approvals
+            auditor=refusal,
+            groups=groups,
+            approver=approver,
+            admin=admin,
+            approvals=settings.iam_audit_approvals,
         )
 
     def accounts(self, notice: Notice, _rung: int) -> Message | None:
@@ -206,7 +220,9 @@ class Draw:
             return thread.failed(self.view(request, report), followup.failure, _PRESSED[followup.kind])
         return self._answered(followup, request, report, rung)
 
-    def _answered(self, followup: Followup, request: Request, report: Report | None, rung: int) -> Message | None:
+    def _answered(
+        self, followup: Followup, request: Request, report: Report | None, rung: int
+    ) -> Message | None:
         store = self.desk.store
         result = json.loads(followup.result or "{}")
         if followup.kind in {FollowupKind.BREAKDOWN, FollowupKind.ACTIONS}:
@@ -232,7 +248,9 @@ class Draw:
             return None
         granularity = report.granularity if report else view.request.asked.granularity
         newest = report or self.desk.store.reports.newest(view.entity.id, granularity)
-        reports = self.desk.store.reports.history(view.entity.id, granularity, newest.id, 20) if newest else []
+        reports = (
+            self.desk.store.reports.history(view.entity.id, granularity, newest.id, 20) if newest else []
+        )
         count = self.desk.store.reports.count(view.entity.id, granularity)
         changed = difference(reports[1], reports[0], view.days) if len(reports) > 1 else None
         return thread.history(view, reports, count, changed)
@@ -273,18 +291,27 @@ class Draw:
         if view is None or view.report is None:
             return []
         if self.is_picture(notice):
-            return [File(f"iam-audit-{view.request.id}.png", "IAM Audit chart", draw(_chart(view)), thread.chart_words(view))]
+            return [
+                File(
+                    f"iam-audit-{view.request.id}.png",
+                    "IAM Audit chart",
+                    draw(_chart(view)),
+                    thread.chart_words(view),
+                )
+            ]
         return files.exports(view)
 
     def is_picture(self, notice: Notice) -> bool:
         """Whether an upload is a picture."""
-        followup = self.desk.store.followups.get(notice.row_id) if notice.surface == "audit.followup" else None
+        followup = (
+            self.desk.store.followups.get(notice.row_id) if notice.surface == "audit.followup" else None
+        )
         return bool(followup and followup.kind is FollowupKind.PICTURE)
 
 
 def _chart(view: AuditView) -> Chart:
     report = view.report
-    assert report is not None  # noqa: S101  # asked by the only caller
+    assert report is not None  # asked by the only caller
     findings = view.summary.findings
     shown = findings[:_BARS]
     left = len(findings) - len(shown)

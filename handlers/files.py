@@ -12,7 +12,16 @@ from advisor.core.model import Finding, Granularity
 from handlers.blocks import words
 from handlers.blocks.audit import AuditView
 
-COLUMNS = ("account", "entity_arn", "service_namespace", "action", "last_attempt_utc", "usage", "verdict", "reason")
+COLUMNS = (
+    "account",
+    "entity_arn",
+    "service_namespace",
+    "action",
+    "last_attempt_utc",
+    "usage",
+    "verdict",
+    "reason",
+)
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -79,4 +88,7 @@ def exports(view: AuditView) -> list[File]:
     table = rows(view)
     stem = f"iam-audit-{view.request.id}"
     title = f"IAM Audit {view.request.id}"
-    return [File(f"{stem}.csv", f"{title} (CSV)", as_csv(table)), File(f"{stem}.json", f"{title} (JSON)", as_json(table))]
+    return [
+        File(f"{stem}.csv", f"{title} (CSV)", as_csv(table)),
+        File(f"{stem}.json", f"{title} (JSON)", as_json(table)),
+    ]

@@ -82,7 +82,9 @@ class Intake:
             refusal = self.people.refusal(followup.user)
         except NoAnswer:
             if followup.tries + 1 < jobs.TRIES:
-                store.followups.again(followup.id, now + jobs.patience(f"followup {followup.id}", followup.tries))
+                store.followups.again(
+                    followup.id, now + jobs.patience(f"followup {followup.id}", followup.tries)
+                )
                 return
             refusal = "unknown"
         if not refusal:

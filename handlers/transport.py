@@ -64,7 +64,7 @@ class Socket:
         while not self._ending.is_set():
             try:
                 self._handler.connect()  # type: ignore[no-untyped-call]  # Bolt's adapter has no types
-            except Exception as error:  # noqa: BLE001  # any fault here means: not connected yet
+            except Exception as error:  # any fault here means: not connected yet
                 log.warning("socket.failed why=%s", type(error).__name__)
                 self._ending.wait(wait)
                 wait = min(wait * 2, 30.0)
@@ -105,7 +105,9 @@ class Http:
         self._events = SlackRequestHandler(app, path="/slack/events") if app else None
         self._health = health
         # At waitress's default of 100 connections a burst loses requests.
-        self._server = create_server(self._answer, host=host, port=port, threads=8, connection_limit=1000, ident="")
+        self._server = create_server(
+            self._answer, host=host, port=port, threads=8, connection_limit=1000, ident=""
+        )
         self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
 
     def _answer(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:

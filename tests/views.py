@@ -49,9 +49,9 @@ def done(
     shot: Snapshot,
     *services: ServiceRow,
     granularity: Granularity = Granularity.SERVICE,
-    rules: Rules = Rules(),  # noqa: B008  # frozen
+    rules: Rules = Rules(),  # frozen
     account: Account = PROD,
-    catalogue: SmallCatalogue = SmallCatalogue(),  # noqa: B008  # frozen
+    catalogue: SmallCatalogue = SmallCatalogue(),  # frozen
     **more: object,
 ) -> AuditView:
     """A finished audit of what stands in the snapshot."""

@@ -1,19 +1,19 @@
 """What can go wrong, as a tree. An error carries data; those who draw write the prose.
 
-    AuditError
-    ├── ConfigError            settings are wrong (every fault at once)
-    ├── StoreError             the database cannot be used
-    │   ├── NewerDatabase      it was written by a newer release
-    │   └── Held               another process holds it
-    └── AwsError               a call to AWS gave no answer that can be used
-        ├── Refused            not allowed: names the permission and who was refused
-        ├── Missing            no such entity, or no such report job in this session
-        ├── Invalid            AWS does not take the question
-        ├── ReportFailed       the job ended as FAILED
-        └── Transient          may work later
-            ├── Throttled      AWS limits the rate
-            ├── Expired        the credentials ended; a new session is needed
-            └── Unreachable    no answer, a broken answer, or a fault on AWS's side
+AuditError
+├── ConfigError            settings are wrong (every fault at once)
+├── StoreError             the database cannot be used
+│   ├── NewerDatabase      it was written by a newer release
+│   └── Held               another process holds it
+└── AwsError               a call to AWS gave no answer that can be used
+    ├── Refused            not allowed: names the permission and who was refused
+    ├── Missing            no such entity, or no such report job in this session
+    ├── Invalid            AWS does not take the question
+    ├── ReportFailed       the job ended as FAILED
+    └── Transient          may work later
+        ├── Throttled      AWS limits the rate
+        ├── Expired        the credentials ended; a new session is needed
+        └── Unreachable    no answer, a broken answer, or a fault on AWS's side
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class Why(StrEnum):
     NOT_ACTION = "not_action"
     UNATTACHED = "attached_to_nobody"
     GRANT_UNKNOWN = "grant_unknown"
-    PASS_ROLE = "pass_role"
+    PASS_ROLE = "pass_role"  # IAM's word, no password
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,9 @@ class Snapshot:
     read_at: datetime
     policies: tuple[Policy, ...] = ()
     groups: tuple[str, ...] = ()
-    members: tuple[str, ...] = ()  # of a group: its users; of a policy: the users that have it through a group
+    members: tuple[
+        str, ...
+    ] = ()  # of a group: its users; of a policy: the users that have it through a group
     holders: tuple[str, ...] = ()  # of a policy: "role/NAME", "user/NAME", "group/NAME"
     boundary_of: int = 0  # of a policy: how many have it as their permissions boundary
     tags: tuple[tuple[str, str], ...] = ()

@@ -15,7 +15,6 @@ from typing import Protocol
 
 from advisor.core.model import Policy
 
-
 PASSING = {
     "bedrock-agentcore": ("PassCapacityProvider",),
     "cleanrooms": ("PassCollaboration", "PassMembership"),

@@ -156,7 +156,11 @@ class _Grants:
             return _Ruling(Verdict.ASK, Why.ADMIN, policy.name)
         if policy.kind is PolicyKind.AWS:
             whole = self._can_detach(policy)
-            return _Ruling(Verdict.REMOVE if whole else Verdict.ASK, Why.UNUSED if whole else Why.AWS_MANAGED, policy.name)
+            return _Ruling(
+                Verdict.REMOVE if whole else Verdict.ASK,
+                Why.UNUSED if whole else Why.AWS_MANAGED,
+                policy.name,
+            )
         if policy.attachments > 1:
             return _Ruling(Verdict.ASK, Why.SHARED, str(policy.attachments - 1))
         if uses_not_action(policy.text):

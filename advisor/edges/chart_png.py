@@ -12,12 +12,12 @@ INK, SOFT, GRID = "#1d1c1d", "#616061", "#e8e8e8"
 
 def render(spec: dict[str, Any]) -> bytes:
     """Draw: time runs to the report at the right; a dot is the last attempt, an empty ring none seen."""
-    import io  # noqa: PLC0415  # everything of this process loads here, nothing when the module is imported
+    import io  # everything of this process loads here, nothing when the module is imported
 
-    import matplotlib as mpl  # noqa: PLC0415
+    import matplotlib as mpl
 
     mpl.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415
+    from matplotlib import pyplot as plt
 
     mpl.rcParams.update({"text.parse_math": False, "font.size": 10, "svg.fonttype": "none"})
     bars = spec["bars"]
@@ -30,19 +30,43 @@ def render(spec: dict[str, Any]) -> bytes:
         if bar["days"] is None:
             axes.plot([-tracked, 0], [y, y], color=GRID, linewidth=1.2, linestyle=(0, (1, 3)), zorder=1)
             mark = "?" if bar["usage"] == "not_tracked" else "no attempt seen"
-            axes.text(-tracked + 4, y, mark, va="center", ha="left", color=SOFT, fontsize=8, backgroundcolor="white")
+            axes.text(
+                -tracked + 4, y, mark, va="center", ha="left", color=SOFT, fontsize=8, backgroundcolor="white"
+            )
             continue
         days = min(bar["days"], tracked)
-        axes.plot([-tracked, -days], [y, y], color=colour, linewidth=2.2, alpha=0.35, solid_capstyle="round", zorder=1)
+        axes.plot(
+            [-tracked, -days],
+            [y, y],
+            color=colour,
+            linewidth=2.2,
+            alpha=0.35,
+            solid_capstyle="round",
+            zorder=1,
+        )
         axes.scatter([-days], [y], color=colour, s=46, zorder=3)
         side, align = (8, "left") if days > tracked * 0.12 else (-8, "right")
         label = "today" if days == 0 else f"{days} d"
-        axes.annotate(label, (-days, y), (side, 0), textcoords="offset points", va="center", ha=align, color=INK, fontsize=8)
+        axes.annotate(
+            label,
+            (-days, y),
+            (side, 0),
+            textcoords="offset points",
+            va="center",
+            ha=align,
+            color=INK,
+            fontsize=8,
+        )
     axes.set_yticks(range(len(bars)), [b["name"] for b in bars], color=INK)
     axes.set_ylim(len(bars) - 0.4, -0.6)
     axes.set_xlim(-tracked, 6)
     ticks = [t for t in (400, 365, 270, 180, 90, 30, 0) if t <= tracked]
-    axes.set_xticks([-t for t in ticks if t != 365], [("report" if t == 0 else f"{t} d before") for t in ticks if t != 365], color=SOFT, fontsize=8)  # noqa: PLR2004
+    axes.set_xticks(
+        [-t for t in ticks if t != 365],
+        [("report" if t == 0 else f"{t} d before") for t in ticks if t != 365],
+        color=SOFT,
+        fontsize=8,
+    )
     axes.tick_params(length=0)
     axes.grid(axis="x", color=GRID, linewidth=0.8, zorder=0)
     for side_name in ("top", "right", "left", "bottom"):

@@ -46,8 +46,12 @@ def _accounts(value: str) -> str:
     if value in {"self", "organization"}:
         return value
     pairs = [p.strip().partition("=") for p in value.split(",") if p.strip()]
-    if not pairs or not all(alias.strip() and re.fullmatch(r"\d{12}", number.strip()) for alias, _, number in pairs):
-        raise ValueError("takes self, organization, or ALIAS=ACCOUNT pairs such as prod=111111111111,dev=222222222222")
+    if not pairs or not all(
+        alias.strip() and re.fullmatch(r"\d{12}", number.strip()) for alias, _, number in pairs
+    ):
+        raise ValueError(
+            "takes self, organization, or ALIAS=ACCOUNT pairs such as prod=111111111111,dev=222222222222"
+        )
     aliases = [alias.strip().casefold() for alias, _, _ in pairs]
     numbers = [number.strip() for _, _, number in pairs]
     if len(set(aliases)) < len(aliases) or len(set(numbers)) < len(numbers):
@@ -126,7 +130,9 @@ def load(env_file: Path | None = Path(".env")) -> Config:
         faults += [_fault(str(e["loc"][0]) if e["loc"] else "", e["type"], e["msg"]) for e in error.errors()]
     else:
         if not config.slack_app_token and not config.slack_signing_secret:
-            faults.append("SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP mode): one of them is needed")
+            faults.append(
+                "SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP mode): one of them is needed"
+            )
         if not faults:
             return config
     raise ConfigError(sorted(faults))
@@ -144,5 +150,7 @@ def _unknown(env_file: Path | None) -> list[str]:
         lines = env_file.read_text("utf-8").splitlines()
         names |= {line.removeprefix("export ").partition("=")[0].strip() for line in lines if "=" in line}
     return [
-        f"{name}: no such setting" for name in names if name.upper().startswith(PREFIX) and name.upper() not in known
+        f"{name}: no such setting"
+        for name in names
+        if name.upper().startswith(PREFIX) and name.upper() not in known
     ]

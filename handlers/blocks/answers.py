@@ -26,7 +26,9 @@ def _warned(title: str, *more: Any, icon: str = "warning", note: str = ONLY_YOU)
 
 def help_() -> Message:
     """What can be typed."""
-    lead = kit.section(kit.text("What IAM Audit can do. ", bold=True), kit.text("Audits only read: nothing changes in AWS."))
+    lead = kit.section(
+        kit.text("What IAM Audit can do. ", bold=True), kit.text("Audits only read: nothing changes in AWS.")
+    )
     note = "Commands do not work inside threads (Slack’s rule): use the card’s buttons there. The result is posted in this channel."
     text = "IAM Audit: /iam-audit role NAME shows what a role uses. Also user, group, policy, an ARN, whoami, accounts. Audits only read."
     return Message(text, [kit.rich(lead), kit.rich(kit.preformatted(_HELP)), kit.small(note)])
@@ -34,14 +36,20 @@ def help_() -> Message:
 
 def usage(typed: str, wrong: str, hint: str, near: Sequence[str]) -> Message:
     """What was typed is not understood; the nearest right commands."""
-    title = f"Not understood: “{kit.clip(wrong, 80)}”. Nothing was started." if wrong else "Not understood. Nothing was started."
+    title = (
+        f"Not understood: “{kit.clip(wrong, 80)}”. Nothing was started."
+        if wrong
+        else "Not understood. Nothing was started."
+    )
     more: list[Any] = []
     if not wrong and typed:
         more.append(kit.rich(kit.section(kit.text("You typed:")), kit.preformatted(kit.clip(typed, 300))))
     more.append(kit.rich(kit.section(kit.text(hint))))
     if near:
         more.append(kit.rich(kit.preformatted("\n".join(near))))
-    text = f"Not understood: {kit.clip(wrong, 80) or 'what was typed'}. {hint} {near[0] if near else ''}".strip()
+    text = (
+        f"Not understood: {kit.clip(wrong, 80) or 'what was typed'}. {hint} {near[0] if near else ''}".strip()
+    )
     return Message(text, _warned(title, *more, note=f"/iam-audit help lists everything. {ONLY_YOU}"))
 
 
@@ -53,8 +61,14 @@ _REFUSED = {
     ),
     "bot": ("Bots may not use IAM Audit", "A person has to ask. Nothing was started."),
     "deactivated": ("This account is deactivated", "Nothing was started."),
-    "auditor": ("You may not audit here", "The operator lets only some people audit. Ask whoever runs IAM Audit to add you. Nothing was started."),
-    "unknown": ("It could not be checked who you are", "Slack did not answer. Nothing was started. Try again in a minute."),
+    "auditor": (
+        "You may not audit here",
+        "The operator lets only some people audit. Ask whoever runs IAM Audit to add you. Nothing was started.",
+    ),
+    "unknown": (
+        "It could not be checked who you are",
+        "Slack did not answer. Nothing was started. Try again in a minute.",
+    ),
 }
 
 
@@ -73,7 +87,10 @@ def whoami(*, auditor: str, groups: Sequence[str], approver: bool, admin: bool, 
     lines = [
         line(not auditor, "Audit, look closer, export"),
         line(approver, "Approve, reject, roll back (in the settings; nothing to approve in this release)"),
-        line(admin, "Other people’s digests, cancel any ticket, log export (in the settings; not in this release)"),
+        line(
+            admin,
+            "Other people’s digests, cancel any ticket, log export (in the settings; not in this release)",
+        ),
     ]
     lead = kit.section(kit.text("What you may do", bold=True))
     why = [] if not auditor else [kit.rich(kit.section(kit.text(_REFUSED[auditor][0] + ".")))]
@@ -86,9 +103,12 @@ def whoami(*, auditor: str, groups: Sequence[str], approver: bool, admin: bool, 
 def accounts(rows: Sequence[tuple[Account, str, str]]) -> Message:
     """Each account with whether it can be read, and when its names were listed."""
     heads = ["Account", "Id", "Read", "Names listed (UTC)"]
-    cells = [[kit.cell(a.alias or ("own" if a.own else "")), kit.cell(a.id), kit.cell(state, 200), kit.cell(at)] for a, state, at in rows[:99]]
+    cells = [
+        [kit.cell(a.alias or ("own" if a.own else "")), kit.cell(a.id), kit.cell(state, 200), kit.cell(at)]
+        for a, state, at in rows[:99]
+    ]
     can = sum(state == "yes" for _, state, _ in rows)
-    more = f" {len(rows) - 99:,} more are not shown." if len(rows) > 99 else ""  # noqa: PLR2004  # a table holds 100
+    more = f" {len(rows) - 99:,} more are not shown." if len(rows) > 99 else ""  # a table holds 100
     text = f"{words.some(len(rows), 'account')}: {can} of {len(rows)} can be read."
     bad = [f"{words.account_word(a)} ({state})" for a, state, _ in rows if state != "yes"]
     text += f" Not: {', '.join(bad[:5])}." if bad else ""
@@ -102,13 +122,25 @@ def ended(failure: Failure, kind: Kind | None, name: str, accounts_: Sequence[Ac
     shown = kit.clip(name, kit.NAME)
     if failure.code == "not_found":
         near = [f"/iam-audit {noun} {n}" for n in failure.message.split("\n") if n]
-        where = f" in {words.account_name(accounts_[0])}" if len(accounts_) == 1 else f" in {words.some(len(accounts_), 'account')}"
+        where = (
+            f" in {words.account_name(accounts_[0])}"
+            if len(accounts_) == 1
+            else f" in {words.some(len(accounts_), 'account')}"
+        )
         title = f"No {noun} “{shown}”{where}. Nothing was started."
-        more = [kit.rich(kit.section(kit.text("Nearest names:"))), kit.rich(kit.preformatted("\n".join(near)))] if near else []
-        text = f"No {noun} named {shown}{where}." + (f" Nearest: {', '.join(n.rsplit(' ', 1)[-1] for n in near)}." if near else "")
+        more = (
+            [kit.rich(kit.section(kit.text("Nearest names:"))), kit.rich(kit.preformatted("\n".join(near)))]
+            if near
+            else []
+        )
+        text = f"No {noun} named {shown}{where}." + (
+            f" Nearest: {', '.join(n.rsplit(' ', 1)[-1] for n in near)}." if near else ""
+        )
         if failure.role:
             more.append(kit.rich(kit.section(kit.text(f"Could not be asked: {failure.role}."))))
-        return Message(text, _warned(title, *more, note=f"/iam-audit accounts lists where the bot looks. {ONLY_YOU}"))
+        return Message(
+            text, _warned(title, *more, note=f"/iam-audit accounts lists where the bot looks. {ONLY_YOU}")
+        )
     if failure.code == "invalid" and failure.call == "account":
         names = ", ".join(words.account_word(a) for a in accounts_[:20])
         title = f"No account “{kit.clip(failure.account, 60)}”. Nothing was started."
@@ -118,7 +150,11 @@ def ended(failure: Failure, kind: Kind | None, name: str, accounts_: Sequence[Ac
     title = f"No audit of “{shown}”: {reason}. Nothing was started."
     lines: list[Any] = [kit.section(kit.text("What helps: ", bold=True), kit.text(words.helps(failure)))]
     if failure.call:
-        lines.append(kit.preformatted("\n".join(t for t in (failure.call, failure.role and f"refused to {failure.role}") if t)))
+        lines.append(
+            kit.preformatted(
+                "\n".join(t for t in (failure.call, failure.role and f"refused to {failure.role}") if t)
+            )
+        )
     return Message(f"{title} {failure.call}".strip(), _warned(title, kit.rich(*lines)))
 
 
@@ -132,7 +168,11 @@ def ambiguous(request_id: int, name: str, found: Sequence[tuple[Entity, Account]
     for entity, account in found[:25]:
         word = words.account_word(account)
         owner = " (AWS)" if entity.aws_managed else ""
-        buttons.append(kit.button(kit.clip(f"{words.kind_of(entity)} in {word}", 70), f"audit.choose.{entity.id}", entity.id))
+        buttons.append(
+            kit.button(
+                kit.clip(f"{words.kind_of(entity)} in {word}", 70), f"audit.choose.{entity.id}", entity.id
+            )
+        )
         lines.append(f"{entity.arn}{owner} · {words.account_name(account)}")
     more = [kit.rich(kit.section(kit.text("Say which:")), kit.preformatted("\n".join(lines)))]
     more.append(kit.actions(*buttons, block_id=f"audit.choose:{request_id}"))  # type: ignore[arg-type]
@@ -154,15 +194,30 @@ def elsewhere(reason: str, name: str) -> Message:
     title = "IAM Audit is not in this channel"
     line = f"The result of {shown} goes to you as a direct message. To see results here, type:"
     more = kit.rich(kit.section(kit.text(line)), kit.preformatted("/invite @iam-audit"))
-    return Message(f"{title}, so the result of {shown} goes to you as a direct message. To see results here, type /invite @iam-audit.", _warned(title, more))
+    return Message(
+        f"{title}, so the result of {shown} goes to you as a direct message. To see results here, type /invite @iam-audit.",
+        _warned(title, more),
+    )
 
 
 _SAID = {
-    "old_card": ("This card is older than the bot’s memory", "Ask again: /iam-audit role NAME. Nothing was changed."),
+    "old_card": (
+        "This card is older than the bot’s memory",
+        "Ask again: /iam-audit role NAME. Nothing was changed.",
+    ),
     "running": ("This audit is already under way", "Its card becomes the result. Nothing was started twice."),
-    "no_result": ("This card has no result yet", "Wait for it, or press Retry where it is offered. Nothing was changed."),
-    "old_service": ("This list belongs to an earlier result", "Open the list again and pick the service anew. Nothing was changed."),
-    "unknown_button": ("This button is not known any more", "It is from another release. Ask again: /iam-audit role NAME. Nothing was changed."),
+    "no_result": (
+        "This card has no result yet",
+        "Wait for it, or press Retry where it is offered. Nothing was changed.",
+    ),
+    "old_service": (
+        "This list belongs to an earlier result",
+        "Open the list again and pick the service anew. Nothing was changed.",
+    ),
+    "unknown_button": (
+        "This button is not known any more",
+        "It is from another release. Ask again: /iam-audit role NAME. Nothing was changed.",
+    ),
     "noted": ("It is under way", "The answer comes in the thread of the card."),
 }
 
@@ -178,7 +233,9 @@ def broken(reference: str) -> Message:
     lead = kit.section(
         kit.emoji("warning"),
         kit.text(" Something went wrong inside IAM Audit. ", bold=True),
-        kit.text("Nothing was changed in AWS. Try again; if it fails again, give your operator this number: "),
+        kit.text(
+            "Nothing was changed in AWS. Try again; if it fails again, give your operator this number: "
+        ),
         kit.code(reference),
         kit.text("."),
     )

@@ -96,7 +96,11 @@ def _under_way(view: AuditView) -> Message:
     title = f"Auditing {view.name}…"
     blocks: list[Any] = [
         kit.header(title),
-        kit.rich(kit.section(kit.emoji("hourglass_flowing_sand"), kit.text(f" {word}", bold=True), kit.text(f" · {note}"))),
+        kit.rich(
+            kit.section(
+                kit.emoji("hourglass_flowing_sand"), kit.text(f" {word}", bold=True), kit.text(f" · {note}")
+            )
+        ),
     ]
     if view.waiting_for_rate and view.gives_up_at:
         blocks.append(
@@ -105,15 +109,23 @@ def _under_way(view: AuditView) -> Message:
                 f"{kit.token(view.gives_up_at, '{time}')}, this card says so and offers a retry."
             )
         )
-    blocks.append(kit.context(*_whose(view), kit.plain("This card becomes the result. An audit changes nothing.")))
-    return Message(f"Auditing {view.name} {view.where}: {word.lower()}, {note}. This message becomes the result.", blocks)
+    blocks.append(
+        kit.context(*_whose(view), kit.plain("This card becomes the result. An audit changes nothing."))
+    )
+    return Message(
+        f"Auditing {view.name} {view.where}: {word.lower()}, {note}. This message becomes the result.", blocks
+    )
 
 
 def _progress(view: AuditView) -> tuple[str, str]:
     age = view.now - view.request.created_at
     if view.waiting_for_rate or (age > SLOW and view.request.state is RequestState.RUNNING):
         minutes = words.some(max(1, int(age.total_seconds() // 60)), "minute")
-        note = "AWS is limiting the rate; the bot waits and tries again" if view.waiting_for_rate else "AWS still builds the report"
+        note = (
+            "AWS is limiting the rate; the bot waits and tries again"
+            if view.waiting_for_rate
+            else "AWS still builds the report"
+        )
         return f"Running for {minutes}", note
     if view.request.state is RequestState.RUNNING:
         return "Running", "AWS is building the report, usually 2 to 10 seconds"
@@ -137,15 +149,23 @@ def _whose(view: AuditView) -> list[Any]:
 
 def _failed(view: AuditView) -> Message:
     failure = view.request.failure
-    assert failure is not None  # noqa: S101  # the state FAILED is only ever written with one
+    assert failure is not None  # the state FAILED is only ever written with one
     reason = words.because(failure, view.name, view.account if view.account.id else None)
     help_line: list[Part] = [kit.text("What helps: ", bold=True), kit.text(words.helps(failure))]
     if view.last_good_at:
-        help_line += [kit.text(" The last good report is of "), kit.date(view.last_good_at), kit.text(": see History.")]
+        help_line += [
+            kit.text(" The last good report is of "),
+            kit.date(view.last_good_at),
+            kit.text(": see History."),
+        ]
     told: list[Any] = [kit.section(*help_line)]
     if failure.code == "refused" and failure.call.count(":"):
         target = failure.role or (view.entity.arn if view.entity else "")
-        told.append(kit.preformatted("\n".join(line for line in (failure.call, f"refused to {target}" if target else "") if line)))
+        told.append(
+            kit.preformatted(
+                "\n".join(line for line in (failure.call, f"refused to {target}" if target else "") if line)
+            )
+        )
     elif failure.message and failure.code in {"report_failed", "invalid", "throttled", "unreachable"}:
         told += [kit.section(kit.text("AWS’s own words:")), kit.quote(failure.message)]
     buttons = [kit.button("Retry", "audit.retry", view.request.id, style="primary")]
@@ -159,7 +179,9 @@ def _failed(view: AuditView) -> Message:
             kit.section(
                 kit.emoji("warning"),
                 kit.text(" Failed", bold=True),
-                kit.text(f" · {reason}\nNothing is known either way: this is not “unused”. Nothing was changed."),
+                kit.text(
+                    f" · {reason}\nNothing is known either way: this is not “unused”. Nothing was changed."
+                ),
             )
         ),
         kit.rich(*told),
@@ -177,7 +199,11 @@ def _failed(view: AuditView) -> Message:
 def _done(view: AuditView) -> Message:
     blocks: list[Any] = [kit.header(_headline(view)), kit.context(*_provenance(view))]
     if view.owner_tag and not view.owner_id:
-        blocks.append(kit.small(f"Owner tag, as written: “{kit.clip(view.owner_tag, kit.TAG)}” (no such person in Slack)"))
+        blocks.append(
+            kit.small(
+                f"Owner tag, as written: “{kit.clip(view.owner_tag, kit.TAG)}” (no such person in Slack)"
+            )
+        )
     blocks += [kit.rich(_numbers(view)), kit.divider(), kit.rich(*_judgement(view)), *_buttons(view)]
     blocks.append(kit.small(_limits(view)))
     return Message(_fallback(view), blocks)
@@ -201,7 +227,8 @@ def _headline(view: AuditView) -> str:
 
 def _provenance(view: AuditView) -> list[Any]:
     entity, report, snapshot = view.entity, view.report, view.snapshot
-    assert entity and report  # noqa: S101  # a card is DONE only with both
+    assert entity  # a card is DONE only with both
+    assert report
     line = f"{words.kind_of(entity)} in {words.account_name(view.account)}"
     if entity.kind is Kind.GROUP and snapshot:
         line += f", {words.some(snapshot.reach, 'member')}"
@@ -223,7 +250,7 @@ def _provenance(view: AuditView) -> list[Any]:
 
 
 def _age(delta: timedelta) -> str:
-    if delta.days >= 730:  # noqa: PLR2004  # from two years on, years say more
+    if delta.days >= 730:  # from two years on, years say more
         return f"{delta.days // 365} years"
     return words.some(max(0, delta.days), "day")
 
@@ -232,7 +259,11 @@ def _numbers(view: AuditView) -> Any:
     if view.request.asked.granularity is Granularity.ACTION:
         return kit.section(*_action_lines(view))
     lines = [line for line in (_used(view), _stale(view), _never(view), _untold(view)) if line]
-    return kit.section(*_joined(lines)) if lines else kit.section(kit.text("The report lists no service: nothing is granted, or a Deny cancels it."))
+    return (
+        kit.section(*_joined(lines))
+        if lines
+        else kit.section(kit.text("The report lists no service: nothing is granted, or a Deny cancels it."))
+    )
 
 
 def _joined(lines: Sequence[Sequence[Part]]) -> list[Part]:
@@ -250,8 +281,16 @@ def _by(view: AuditView, finding: Finding, first: bool) -> str:
     """By how many, for a group or a policy."""
     reach = view.snapshot.reach if view.snapshot else 0
     if view.entity and view.entity.kind is Kind.GROUP:
-        return f" by {finding.entities} of {words.some(reach, 'member')}" if first else f" {finding.entities} of {reach}"
-    return f" by {finding.entities} of {words.some(reach, 'user or role', 'users and roles')}" if first else f" {finding.entities}"
+        return (
+            f" by {finding.entities} of {words.some(reach, 'member')}"
+            if first
+            else f" {finding.entities} of {reach}"
+        )
+    return (
+        f" by {finding.entities} of {words.some(reach, 'user or role', 'users and roles')}"
+        if first
+        else f" {finding.entities}"
+    )
 
 
 def _shared(view: AuditView) -> bool:
@@ -290,9 +329,9 @@ def _stale(view: AuditView) -> list[Part]:
     if not stale:
         return []
     parts = _start("large_yellow_circle", f"{len(stale):,} stale")
-    if len(stale) > 3:  # noqa: PLR2004  # three with dates fit a line
+    if len(stale) > 3:  # three with dates fit a line
         parts.append(kit.text("latest: "))
-    shown = stale[:1] if len(stale) > 3 else stale  # noqa: PLR2004
+    shown = stale[:1] if len(stale) > 3 else stale
     for n, finding in enumerate(shown):
         parts += [kit.text(" · ")] if n else []
         parts.append(kit.code(finding.service))
@@ -308,7 +347,7 @@ def _never(view: AuditView) -> list[Part]:
     if not never:
         return []
     parts = _start("white_circle", f"{len(never):,} no attempt seen")
-    if len(never) <= 3 and not _shared(view):  # noqa: PLR2004
+    if len(never) <= 3 and not _shared(view):
         for finding in never:
             parts += [kit.code(finding.service), kit.text(", ")]
     entity, report = view.entity, view.report
@@ -316,7 +355,11 @@ def _never(view: AuditView) -> list[Part]:
         days = words.some(max(0, (report.created_at - entity.created_at).days), "day")
         parts.append(kit.text(f"in the {days} since it was made"))
     else:
-        whom = {Kind.GROUP: "by any member, ", Kind.POLICY: "by anybody who has it, "}.get(entity.kind, "") if entity else ""
+        whom = (
+            {Kind.GROUP: "by any member, ", Kind.POLICY: "by anybody who has it, "}.get(entity.kind, "")
+            if entity
+            else ""
+        )
         parts.append(kit.text(f"{whom}in up to 400 days of tracking"))
     return parts
 
@@ -342,11 +385,20 @@ def _action_lines(view: AuditView) -> list[Part]:
         for n, (service, found) in enumerate(list(by_service.items())[: words.NAMES_OF_MANY]):
             latest = max(f.last_at for f in found if f.last_at)
             parts += [kit.text(" · ")] if n else []
-            parts += [kit.code(service), kit.text(f" {words.some(len(found), 'action')}, latest "), kit.date(latest)]
+            parts += [
+                kit.code(service),
+                kit.text(f" {words.some(len(found), 'action')}, latest "),
+                kit.date(latest),
+            ]
         lines.append(parts)
     for usage, icon, label, note in (
         (Usage.STALE, "large_yellow_circle", "stale", "attempted, but before the window"),
-        (Usage.NEVER, "white_circle", "no attempt seen", "since tracking of each action began (s3: Apr 2020, others later)"),
+        (
+            Usage.NEVER,
+            "white_circle",
+            "no attempt seen",
+            "since tracking of each action began (s3: Apr 2020, others later)",
+        ),
         (Usage.UNTRACKED, "grey_question", "cannot be told", "granted, but AWS does not track them"),
     ):
         count = sum(f.usage is usage for f in actions)
@@ -356,12 +408,27 @@ def _action_lines(view: AuditView) -> list[Part]:
 
 
 _GUARDS = {
-    "service_linked": ("AWS owns this service-linked role and lets nobody change it.", "It goes when the service that uses it gives it up."),
-    "sso": ("IAM Identity Center owns it and would undo the change.", "Change the permission set instead. It reaches every account it is assigned to."),
-    "aws_owned": ("It belongs to AWS: it can be detached, never edited.", "Audit who has it, to see whether they still need it."),
-    "boundary": ("It is somebody’s permissions boundary: cutting it would cut them.", "Audit the users and roles that it bounds."),
+    "service_linked": (
+        "AWS owns this service-linked role and lets nobody change it.",
+        "It goes when the service that uses it gives it up.",
+    ),
+    "sso": (
+        "IAM Identity Center owns it and would undo the change.",
+        "Change the permission set instead. It reaches every account it is assigned to.",
+    ),
+    "aws_owned": (
+        "It belongs to AWS: it can be detached, never edited.",
+        "Audit who has it, to see whether they still need it.",
+    ),
+    "boundary": (
+        "It is somebody’s permissions boundary: cutting it would cut them.",
+        "Audit the users and roles that it bounds.",
+    ),
     "bot": ("It is the bot’s own.", "Whoever runs the bot changes it by hand."),
-    "organization_access": ("It is the organisation’s way into this account.", "Whoever runs the organisation changes it."),
+    "organization_access": (
+        "It is the organisation’s way into this account.",
+        "Whoever runs the organisation changes it.",
+    ),
     "control_tower": ("AWS Control Tower owns it.", "Change it there."),
     "setting": ("The operator’s settings protect it.", "Whoever runs the bot can lift that."),
 }
@@ -371,18 +438,36 @@ def _judgement(view: AuditView) -> list[Any]:
     summary = view.summary
     out: list[Any] = []
     if view.snapshot and view.snapshot.description:
-        out += [kit.section(kit.text("Description, as written in AWS:", bold=True)), kit.quote(view.snapshot.description)]
+        out += [
+            kit.section(kit.text("Description, as written in AWS:", bold=True)),
+            kit.quote(view.snapshot.description),
+        ]
     if summary.protected:
         reason, instead = _GUARDS[summary.protected]
         noun = view.entity.kind.value if view.entity else "entity"
-        out.append(kit.section(kit.emoji("lock"), kit.text(f" Protected: the bot never changes this {noun}. ", bold=True), kit.text(reason)))
+        out.append(
+            kit.section(
+                kit.emoji("lock"),
+                kit.text(f" Protected: the bot never changes this {noun}. ", bold=True),
+                kit.text(reason),
+            )
+        )
         out.append(kit.bullets([kit.labelled("Instead: ", instead)]))
         return out
     if summary.admin_policy:
         return [*out, *_administrator(view)]
     if summary.young_until:
-        born = kit.text(f"A {view.entity.kind if view.entity else 'role'} that young has not had its quarter-end yet.")
-        out.append(kit.section(kit.text("Nothing is offered for removal before ", bold=True), kit.date(summary.young_until), kit.text(". ", bold=True), born))
+        born = kit.text(
+            f"A {view.entity.kind if view.entity else 'role'} that young has not had its quarter-end yet."
+        )
+        out.append(
+            kit.section(
+                kit.text("Nothing is offered for removal before ", bold=True),
+                kit.date(summary.young_until),
+                kit.text(". ", bold=True),
+                born,
+            )
+        )
     else:
         out.append(kit.section(kit.text(_verdict_line(view), bold=True), kit.text(_whom(view))))
     bullets = _verdict_bullets(view)
@@ -418,7 +503,10 @@ def _verdict_bullets(view: AuditView) -> list[Any]:
     summary = view.summary
     if view.request.asked.granularity is Granularity.ACTION:
         return [
-            kit.labelled("Not proven: ", "data calls such as PutObject, GetObject and ListBucket are not tracked, so they stay"),
+            kit.labelled(
+                "Not proven: ",
+                "data calls such as PutObject, GetObject and ListBucket are not tracked, so they stay",
+            ),
             kit.section(kit.text("iam:PassRole is never tracked and always stays")),
         ]
     out = []
@@ -430,9 +518,16 @@ def _verdict_bullets(view: AuditView) -> list[Any]:
         if found:
             out.append(kit.labelled(label, words.grouped(found)))
     if could and not summary.of(Usage.USED):
-        out.append(kit.labelled("Not proven: ", "a job that runs once a year, or use through a resource policy, would look just like this"))
+        out.append(
+            kit.labelled(
+                "Not proven: ",
+                "a job that runs once a year, or use through a resource policy, would look just like this",
+            )
+        )
     if view.entity and view.entity.kind is Kind.POLICY and view.snapshot and view.snapshot.holders:
-        out.append(kit.labelled("Reaches: ", words.listed([h.replace("/", " ", 1) for h in view.snapshot.holders])))
+        out.append(
+            kit.labelled("Reaches: ", words.listed([h.replace("/", " ", 1) for h in view.snapshot.holders]))
+        )
     return out
 
 
@@ -440,19 +535,28 @@ def _administrator(view: AuditView) -> list[Any]:
     summary = view.summary
     kept = len(summary.of(Usage.USED)) + len(summary.of(Usage.STALE)) + len(summary.of(Usage.UNTRACKED))
     used = len(summary.of(Usage.USED))
-    out = [
+    return [
         kit.section(
             kit.text("Nothing is offered for removal. ", bold=True),
-            kit.text(f"Everything comes from one line, “Allow * on *”, in {kit.clip(summary.admin_policy, kit.NAME)}."),
+            kit.text(
+                f"Everything comes from one line, “Allow * on *”, in {kit.clip(summary.admin_policy, kit.NAME)}."
+            ),
         ),
         kit.bullets(
             [
-                kit.section(kit.text(f"Cutting it would freeze a list of {words.some(kept, 'service')} and lose every service that AWS adds later")),
-                kit.section(kit.text(f"Better: write a policy for the {words.some(used, 'used service')} (Action level helps), attach it, then detach this one")),
+                kit.section(
+                    kit.text(
+                        f"Cutting it would freeze a list of {words.some(kept, 'service')} and lose every service that AWS adds later"
+                    )
+                ),
+                kit.section(
+                    kit.text(
+                        f"Better: write a policy for the {words.some(used, 'used service')} (Action level helps), attach it, then detach this one"
+                    )
+                ),
             ]
         ),
     ]
-    return out
 
 
 def _refresh(view: AuditView) -> Any:
@@ -489,8 +593,16 @@ def _limits(view: AuditView) -> str:
     if kind is Kind.POLICY:
         return f"Only use through this policy’s attachments counts. Denied calls count as use. {lag}"
     count = view.summary.granted
-    where = "The services with any attempt are in the thread, all of them in the CSV there." if count > 100 else f"All {count} services are in the thread."  # noqa: PLR2004
-    where = "Counts per service are in the thread." if view.request.asked.granularity is Granularity.ACTION else where
+    where = (
+        "The services with any attempt are in the thread, all of them in the CSV there."
+        if count > 100
+        else f"All {count} services are in the thread."
+    )
+    where = (
+        "Counts per service are in the thread."
+        if view.request.asked.granularity is Granularity.ACTION
+        else where
+    )
     return f"“Used” means attempted: denied calls count. Use through a resource policy is not seen. {lag} {where if count else ''}".strip()
 
 
@@ -510,7 +622,11 @@ def _counts(view: AuditView) -> list[str]:
 def _fallback(view: AuditView) -> str:
     """The whole result in one breath: what a notification and a screen reader say."""
     summary = view.summary
-    kind = words.kind_of(view.entity) + " " if view.entity and view.entity.kind in {Kind.GROUP, Kind.POLICY} else ""
+    kind = (
+        words.kind_of(view.entity) + " "
+        if view.entity and view.entity.kind in {Kind.GROUP, Kind.POLICY}
+        else ""
+    )
     if summary.unattached:
         return f"{kind}{view.name} {view.where} is attached to nothing: its {summary.granted} services are granted to nobody."
     if view.request.asked.granularity is Granularity.ACTION:
@@ -518,7 +634,7 @@ def _fallback(view: AuditView) -> str:
     used = summary.of(Usage.USED)
     named = ", ".join(f.service for f in used[:3]) if used else ""
     line = f"{kind}{view.name} {view.where}: {len(used):,} of {summary.granted:,} services used in the last {view.days} days"
-    line += f" ({named})" if named and len(used) <= 3 else ""  # noqa: PLR2004
+    line += f" ({named})" if named and len(used) <= 3 else ""
     counts = ", ".join(_counts(view))
     line += f". {counts[:1].upper()}{counts[1:]}" if counts else ""
     if summary.young_until:

@@ -29,7 +29,12 @@ from slack_sdk.models.blocks import (
 from slack_sdk.models.blocks.basic_components import ConfirmObject, MarkdownTextObject, PlainTextObject
 from slack_sdk.models.blocks.block_elements import ButtonElement, ExternalDataSelectElement
 
-Part = RichTextElementParts.Text | RichTextElementParts.Emoji | RichTextElementParts.Date | RichTextElementParts.User
+Part = (
+    RichTextElementParts.Text
+    | RichTextElementParts.Emoji
+    | RichTextElementParts.Date
+    | RichTextElementParts.User
+)
 Json = dict[str, Any]
 
 NAME, REASON, TAG = 64, 500, 120
@@ -80,7 +85,9 @@ def text(value: str, *, bold: bool = False) -> RichTextElementParts.Text:
 
 def code(value: str, limit: int = NAME) -> RichTextElementParts.Text:
     """A name that one could type."""
-    return RichTextElementParts.Text(text=clip(value, limit) or " ", style=RichTextElementParts.TextStyle(code=True))
+    return RichTextElementParts.Text(
+        text=clip(value, limit) or " ", style=RichTextElementParts.TextStyle(code=True)
+    )
 
 
 def emoji(name: str) -> RichTextElementParts.Emoji:
@@ -173,11 +180,20 @@ def divider() -> DividerBlock:
 
 
 def button(
-    label: str, action_id: str, value: int | str, *, style: str | None = None, confirm: ConfirmObject | None = None
+    label: str,
+    action_id: str,
+    value: int | str,
+    *,
+    style: str | None = None,
+    confirm: ConfirmObject | None = None,
 ) -> ButtonElement:
     """A button; its value is a row id."""
     return ButtonElement(
-        text=PlainTextObject(text=label, emoji=False), action_id=action_id, value=str(value), style=style, confirm=confirm
+        text=PlainTextObject(text=label, emoji=False),
+        action_id=action_id,
+        value=str(value),
+        style=style,
+        confirm=confirm,
     )
 
 
@@ -208,13 +224,22 @@ def number(value: int) -> Json:
 def _head(value: str) -> Json:
     return {
         "type": "rich_text",
-        "elements": [{"type": "rich_text_section", "elements": [{"type": "text", "text": value, "style": {"bold": True}}]}],
+        "elements": [
+            {
+                "type": "rich_text_section",
+                "elements": [{"type": "text", "text": value, "style": {"bold": True}}],
+            }
+        ],
     }
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[Json]], settings: Sequence[Json]) -> Json:
     """A table block: at most 99 rows below its head, 10,000 characters in all."""
-    return {"type": "table", "rows": [[_head(h) for h in heads], *map(list, rows)], "column_settings": list(settings)}
+    return {
+        "type": "table",
+        "rows": [[_head(h) for h in heads], *map(list, rows)],
+        "column_settings": list(settings),
+    }
 
 
 def data_table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Json]]) -> Json:
@@ -248,5 +273,3 @@ class Message:
     def answer(self) -> Json:
         """The body of an acknowledgement that only the asker sees."""
         return {"response_type": "ephemeral", **self.payload()}
-
-

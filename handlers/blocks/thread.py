@@ -58,13 +58,19 @@ def services(view: AuditView, rung: int) -> Message:
     settings = [kit.WIDE, kit.WIDE, kit.WRAPPED, kit.WIDE, kit.RIGHT, kit.WIDE]
     blocks += _rungs(f"Services of {view.name}", heads, cells, settings, rung)
     blocks.append(kit.small(_NOTE + kit.minute(report.created_at) + "."))
-    used = ", ".join(f"{f.service} {words.USE[f.usage].lower()} {kit.day(f.last_at)}" for f in rows[:3] if f.last_at)
+    used = ", ".join(
+        f"{f.service} {words.USE[f.usage].lower()} {kit.day(f.last_at)}" for f in rows[:3] if f.last_at
+    )
     untold = len(view.summary.of(Usage.UNTRACKED))
-    text = f"All {view.summary.granted:,} services of {view.name} {view.where}, latest use first" + (f": {used}." if used else ".")
+    text = f"All {view.summary.granted:,} services of {view.name} {view.where}, latest use first" + (
+        f": {used}." if used else "."
+    )
     return Message(text + (f" {untold} more cannot be told." if untold else ""), blocks)
 
 
-def _rungs(title: str, heads: Sequence[str], rows: list[list[Json]], settings: Sequence[Json], rung: int) -> list[Any]:
+def _rungs(
+    title: str, heads: Sequence[str], rows: list[list[Json]], settings: Sequence[Json], rung: int
+) -> list[Any]:
     """The same rows in the richest form that Slack has not refused yet."""
     if not rows:
         return [kit.rich(kit.section(kit.text("No rows.")))]
@@ -74,11 +80,14 @@ def _rungs(title: str, heads: Sequence[str], rows: list[list[Json]], settings: S
         return [kit.table(heads, _within(rows, 9_000), settings)]
     lines = [[str(c["text"]) for c in row] for row in rows]
     widths = [max(len(h), *(min(30, len(line[n])) for line in lines)) for n, h in enumerate(heads)]
-    drawn = ["  ".join(kit.clip(c, 30).ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in [list(heads), *lines]]
+    drawn = [
+        "  ".join(kit.clip(c, 30).ljust(w) for c, w in zip(line, widths, strict=True)).rstrip()
+        for line in [list(heads), *lines]
+    ]
     kept, size = [], 0
     for line in drawn:
         size += len(line) + 1
-        if size > 8_500:  # noqa: PLR2004  # a reply is cut at a whole row below 9,000 characters
+        if size > 8_500:  # a reply is cut at a whole row below 9,000 characters
             break
         kept.append(line)
     left = len(drawn) - len(kept)
@@ -124,7 +133,11 @@ def actions(view: AuditView, rung: int) -> Message:
     if used:
         blocks.append(kit.rich(kit.bullets([kit.labelled("Used: ", words.listed(used, "in the CSV"))])))
     more = f" {len(order) - ROWS} more services are in the CSV." if len(order) > ROWS else ""
-    blocks.append(kit.small(f"Report of {kit.minute(_report(view).created_at)}. Export CSV on an action-level card lists every action.{more}"))
+    blocks.append(
+        kit.small(
+            f"Report of {kit.minute(_report(view).created_at)}. Export CSV on an action-level card lists every action.{more}"
+        )
+    )
     text = (
         f"{view.name} {view.where} at action level: {total[Usage.USED]:,} tracked actions used in {view.days} days, "
         f"{total[Usage.NEVER]:,} with no attempt seen, {total[Usage.UNTRACKED]:,} not tracked."
@@ -146,7 +159,9 @@ def breakdown(view: AuditView, service: str, users: Sequence[EntityUse], reach: 
         told = kit.bullets(
             [
                 kit.section(kit.text(f"One who used {service} through another policy shows nothing here")),
-                kit.section(kit.text("A call before tracking began, or in the last 4 hours, shows nothing here")),
+                kit.section(
+                    kit.text("A call before tracking began, or in the last 4 hours, shows nothing here")
+                ),
             ]
         )
         text = f"{service} through {view.name}: no attempt seen by any of {reach} {whom} in up to 400 days."
@@ -169,7 +184,9 @@ def breakdown(view: AuditView, service: str, users: Sequence[EntityUse], reach: 
         note += f" {len(users) - ROWS:,} more are not shown."
     names = ", ".join(u.name for u in used[:5])
     text = f"{service} through {view.name}: {line[:-1]}" + (f" ({names})." if names else ".")
-    return Message(text, [kit.rich(kit.section(kit.text(title, bold=True), kit.text(line))), table, kit.small(note)])
+    return Message(
+        text, [kit.rich(kit.section(kit.text(title, bold=True), kit.text(line))), table, kit.small(note)]
+    )
 
 
 def _breakdown_of_one(view: AuditView, service: str, users: Sequence[EntityUse]) -> Message:
@@ -181,13 +198,21 @@ def _breakdown_of_one(view: AuditView, service: str, users: Sequence[EntityUse])
     bullets = []
     title = f"Who used {service}? "
     if last is None:
-        line = [kit.text(title, bold=True), kit.text(f"No attempt by {view.name} in up to 400 days of tracking.")]
+        line = [
+            kit.text(title, bold=True),
+            kit.text(f"No attempt by {view.name} in up to 400 days of tracking."),
+        ]
         text = f"{service}: no attempt by {view.name} seen in up to 400 days of tracking."
     else:
         days = words.some(max(0, (report.created_at - last).days), "day")
         place = f" in {row.region}" if row and row.region else ""
         tail = kit.text(f"{place}, {days} before the report.")
-        line = [kit.text(title, bold=True), kit.text(f"The {noun} itself, last on "), kit.date(last, time=True), tail]  # type: ignore[list-item]
+        line = [
+            kit.text(title, bold=True),
+            kit.text(f"The {noun} itself, last on "),
+            kit.date(last, time=True),
+            tail,
+        ]  # type: ignore[list-item]
         text = f"{service} was last attempted by {view.name} on {kit.minute(last)}{place}, {days} before the report."
         if noun == "role":
             held = "which person or workload held the role. CloudTrail can tell, around that time"
@@ -213,24 +238,40 @@ def policies(
         held = sorted(s for s, found in grants.items() if (policy.name, policy.group) in found)
         used = [s for s in held if usage.get(s) is Usage.USED]
         shared = others.get(policy.arn, [])
-        cells.append([kit.cell(policy.name), kit.cell(_kind(policy, shared), 100), kit.number(len(held)), kit.number(len(used))])
+        cells.append(
+            [
+                kit.cell(policy.name),
+                kit.cell(_kind(policy, shared), 100),
+                kit.number(len(held)),
+                kit.number(len(used)),
+            ]
+        )
         parts = []
         for label, wanted in (("used", Usage.USED), ("stale", Usage.STALE), ("no attempt", Usage.NEVER)):
             names = [s for s in held if usage.get(s) is wanted]
             parts += [f"{label} {words.listed(names)}"] if names else []
         if shared:
             parts.append("also on " + words.listed([h.partition("/")[2] for h in shared]))
-        bullets.append(kit.labelled(f"{kit.clip(policy.name, kit.NAME)}: ", " · ".join(parts) or "allows no service of the report"))
+        bullets.append(
+            kit.labelled(
+                f"{kit.clip(policy.name, kit.NAME)}: ", " · ".join(parts) or "allows no service of the report"
+            )
+        )
         said.append(f"{kit.clip(policy.name, kit.NAME)} ({len(held)}, of which {len(used)} used)")
     if not cells:
         none = f"No policy grants {view.name} anything now."
         return Message(none, [kit.rich(kit.section(kit.text(none)))])
-    lead = kit.section(kit.text(f"What grants {view.name} its services", bold=True), kit.text(" · read from AWS now, not at the time of the report"))
+    lead = kit.section(
+        kit.text(f"What grants {view.name} its services", bold=True),
+        kit.text(" · read from AWS now, not at the time of the report"),
+    )
     heads = ["Policy", "Kind", "Services", f"Used in {view.days} days"]
     table = kit.table(heads, cells, [kit.WIDE, kit.WRAPPED, kit.RIGHT, kit.RIGHT])
     note = "A Deny in another policy, a boundary or an organisation policy may block what is granted here."
     shown = bullets[:20]
-    text = f"{words.some(len(cells), 'policy', 'policies')} of {view.name}: {', '.join(said[:3])}" + ("." if len(said) <= 3 else f" and {len(said) - 3} more.")  # noqa: PLR2004
+    text = f"{words.some(len(cells), 'policy', 'policies')} of {view.name}: {', '.join(said[:3])}" + (
+        "." if len(said) <= 3 else f" and {len(said) - 3} more."
+    )
     return Message(text, [kit.rich(lead), table, kit.rich(kit.bullets(shown)), kit.small(note)])
 
 
@@ -265,14 +306,22 @@ def history(view: AuditView, reports: Sequence[Report], count: int, difference: 
     cells = []
     for report in reports[:ROWS]:
         usage = Counter(usage_of(s.last_at, report, view.days) for s in report.services)
-        numbers = [kit.number(n) for n in (len(report.services), usage[Usage.USED], usage[Usage.STALE], usage[Usage.NEVER])]
+        numbers = [
+            kit.number(n)
+            for n in (len(report.services), usage[Usage.USED], usage[Usage.STALE], usage[Usage.NEVER])
+        ]
         cells.append([kit.cell(f"{report.created_at:%Y-%m-%d %H:%M}"), *numbers])
     heads = ["Report (UTC)", "Granted", "Used", "Stale", "No attempt"]
     table = kit.table(heads, cells, [kit.WIDE, *[kit.RIGHT] * 4])
     note = f"Each row uses the {view.days}-day window of its own day. “No attempt” can also mean that an old attempt fell out of AWS’s tracking."
-    said = "; ".join(f"{label.lower()}: {words.listed(names)}" for label, names in changes if names) or "nothing changed"
+    said = (
+        "; ".join(f"{label.lower()}: {words.listed(names)}" for label, names in changes if names)
+        or "nothing changed"
+    )
     text = f"{since}: {said}. {words.some(count, 'report')} stored."
-    return Message(text, [kit.rich(kit.section(kit.text(since, bold=True)), kit.bullets(lines)), table, kit.small(note)])
+    return Message(
+        text, [kit.rich(kit.section(kit.text(since, bold=True)), kit.bullets(lines)), table, kit.small(note)]
+    )
 
 
 def chart_words(view: AuditView) -> str:
@@ -289,9 +338,9 @@ def bands(summary: Summary) -> list[tuple[str, int]]:
     """Services by days since the last attempt."""
     days = [f.days for f in summary.findings if f.days is not None]
     return [
-        ("0–30 days", sum(d <= 30 for d in days)),  # noqa: PLR2004
-        ("31–90 days", sum(30 < d <= 90 for d in days)),  # noqa: PLR2004
-        ("91–400 days", sum(d > 90 for d in days)),  # noqa: PLR2004
+        ("0–30 days", sum(d <= 30 for d in days)),
+        ("31–90 days", sum(30 < d <= 90 for d in days)),
+        ("91–400 days", sum(d > 90 for d in days)),
         ("No attempt seen", len(summary.of(Usage.NEVER))),
         ("Cannot tell", len(summary.of(Usage.UNTRACKED))),
     ]
@@ -301,14 +350,18 @@ def chart(view: AuditView, rung: int) -> Message:
     """The counts as Slack's own chart, or as bars: for a Slack that refuses files."""
     title = f"{view.name}: services by days since attempt"
     counted = bands(view.summary)
-    note = kit.small(f"Report of {kit.minute(_report(view).created_at)}. Slack refused the picture, so these are its numbers.")
+    note = kit.small(
+        f"Report of {kit.minute(_report(view).created_at)}. Slack refused the picture, so these are its numbers."
+    )
     if rung == 0:
         block: Json = {
             "type": "data_visualization",
             "title": kit.clip(title, 50),
             "chart": {
                 "type": "bar",
-                "series": [{"name": "Services", "data": [{"label": label, "value": n} for label, n in counted]}],
+                "series": [
+                    {"name": "Services", "data": [{"label": label, "value": n} for label, n in counted]}
+                ],
                 "axis_config": {
                     "categories": [label for label, _ in counted],
                     "x_label": "Days between last attempt and report",
@@ -319,16 +372,23 @@ def chart(view: AuditView, rung: int) -> Message:
         return Message(chart_words(view), [block, kit.small(chart_words(view)), note])
     most = max(1, *(n for _, n in counted))
     bars = "\n".join(f"{label:<16}{n:>5}   {'█' * round(n / most * 30)}".rstrip() for label, n in counted)
-    return Message(chart_words(view), [kit.rich(kit.section(kit.text(title, bold=True)), kit.preformatted(bars)), note])
+    return Message(
+        chart_words(view), [kit.rich(kit.section(kit.text(title, bold=True)), kit.preformatted(bars)), note]
+    )
 
 
 def exported(view: AuditView, rows: int) -> Message:
     """The line beside an exported file."""
     granularity = view.request.asked.granularity
     what = "one per action" if granularity is Granularity.ACTION else "one per service"
-    lead = kit.section(kit.text(f"CSV and JSON of {view.name}", bold=True), kit.text(f" · {rows:,} rows, {what}, with use, dates, grants and verdicts"))
+    lead = kit.section(
+        kit.text(f"CSV and JSON of {view.name}", bold=True),
+        kit.text(f" · {rows:,} rows, {what}, with use, dates, grants and verdicts"),
+    )
     note = "Whoever can read this thread can read the files. For yourself only: ask in a direct message to the app."
-    text = f"CSV and JSON of {view.name}: {rows:,} rows, report of {kit.day(_report(view).created_at)}. {note}"
+    text = (
+        f"CSV and JSON of {view.name}: {rows:,} rows, report of {kit.day(_report(view).created_at)}. {note}"
+    )
     return Message(text, [kit.rich(lead), kit.small(note)])
 
 
@@ -342,14 +402,30 @@ def file_refused(view: AuditView, rows: int, reason: str) -> Message:
 def failed(view: AuditView, failure: Failure, what: str) -> Message:
     """A follow-up that has no answer."""
     reason = words.because(failure, view.name, view.account)
-    lines: list[Any] = [kit.section(kit.emoji("warning"), kit.text(f" No answer to “{what}”", bold=True), kit.text(f" · {reason}. Nothing was changed."))]
+    lines: list[Any] = [
+        kit.section(
+            kit.emoji("warning"),
+            kit.text(f" No answer to “{what}”", bold=True),
+            kit.text(f" · {reason}. Nothing was changed."),
+        )
+    ]
     if failure.code == "refused":
         lines.append(kit.preformatted(failure.call))
-    lines.append(kit.section(kit.text("What helps: ", bold=True), kit.text("press the button again later." if failure.code not in {"refused", "gone"} else words.helps(failure))))
-    return Message(f"No answer to “{what}” for {view.name}: {reason}. Nothing was changed.", [kit.rich(*lines)])
+    lines.append(
+        kit.section(
+            kit.text("What helps: ", bold=True),
+            kit.text(
+                "press the button again later."
+                if failure.code not in {"refused", "gone"}
+                else words.helps(failure)
+            ),
+        )
+    )
+    return Message(
+        f"No answer to “{what}” for {view.name}: {reason}. Nothing was changed.", [kit.rich(*lines)]
+    )
 
 
 def _report(view: AuditView) -> Report:
-    assert view.report is not None  # noqa: S101  # follow-ups are offered on cards that have one
+    assert view.report is not None  # follow-ups are offered on cards that have one
     return view.report
-

@@ -68,14 +68,19 @@ def _default_text(policy: Any) -> str:
 def find(backend: Any, arn: str) -> tuple[str, Any]:
     """The kind and moto's object of an ARN; a wrong path resolves by name."""
     parts = arn.split(":", 5)
-    if len(parts) != 6 or parts[2] != "iam" or parts[1] not in {"aws", "aws-cn", "aws-us-gov"}:  # noqa: PLR2004
+    if len(parts) != 6 or parts[2] != "iam" or parts[1] not in {"aws", "aws-cn", "aws-us-gov"}:
         raise ValidationError("Invalid ARN")
     if parts[5] == "root":
         raise InvalidInput("Invalid ARN: root")
     if parts[4] not in {backend.account_id, "aws"}:
         raise AccessDenied(f"Access denied for {arn}")
     kind, name = parts[5].split("/")[0], parts[5].rpartition("/")[2]
-    pools = {"role": backend.roles, "user": backend.users, "group": backend.groups, "policy": backend.managed_policies}
+    pools = {
+        "role": backend.roles,
+        "user": backend.users,
+        "group": backend.groups,
+        "policy": backend.managed_policies,
+    }
     if kind not in pools:
         raise ValidationError("Invalid ARN")
     for thing in pools[kind].values():
@@ -103,9 +108,17 @@ def _reach(backend: Any, kind: str, thing: Any) -> list[tuple[str, Any]]:
         return [(kind, thing)]
     if kind == "group":
         return [("user", u) for u in thing.users]
-    held: list[tuple[str, Any]] = [("role", r) for r in backend.roles.values() if thing.arn in r.managed_policies]
+    held: list[tuple[str, Any]] = [
+        ("role", r) for r in backend.roles.values() if thing.arn in r.managed_policies
+    ]
     users = [u for u in backend.users.values() if thing.arn in u.managed_policies]
-    users += [u for g in backend.groups.values() if thing.arn in g.managed_policies for u in g.users if u not in users]
+    users += [
+        u
+        for g in backend.groups.values()
+        if thing.arn in g.managed_policies
+        for u in g.users
+        if u not in users
+    ]
     return held + [("user", u) for u in users]
 
 
@@ -113,7 +126,9 @@ def _latest(uses: Iterable[Any]) -> Any:
     return max(uses, key=lambda u: u.at, default=None)
 
 
-def _report(aws: Any, backend: Any, arn: str, level: str) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, Any]]]]:
+def _report(
+    aws: Any, backend: Any, arn: str, level: str
+) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, Any]]]]:
     kind, thing = find(backend, arn)
     granted: dict[str, set[str]] = {}
     for service, action in iam_rules.allowed(_texts_of(backend, kind, thing)):
@@ -124,7 +139,9 @@ def _report(aws: Any, backend: Any, arn: str, level: str) -> tuple[list[dict[str
     uses = [
         u
         for u in aws.uses
-        if u.account == backend.account_id and u.arn in by_arn and (not u.via or u.via == through or kind in {"role", "user"})
+        if u.account == backend.account_id
+        and u.arn in by_arn
+        and (not u.via or u.via == through or kind in {"role", "user"})
     ]
     rows, entities = [], {}
     for service in sorted(granted):
@@ -144,7 +161,11 @@ def _row(service: str, uses: list[Any], granted: set[str], level: str) -> dict[s
         "TotalAuthenticatedEntities": len({u.arn for u in uses}),
     }
     if last:
-        row |= {"LastAuthenticated": last.at, "LastAuthenticatedEntity": last.arn, "LastAuthenticatedRegion": last.region}
+        row |= {
+            "LastAuthenticated": last.at,
+            "LastAuthenticatedEntity": last.arn,
+            "LastAuthenticatedRegion": last.region,
+        }
     known = sorted(a for a in granted if iam_rules.tracked(service, a))
     if level == "ACTION_LEVEL" and known:
         row["TrackedActionsLastAccessed"] = [_action(a, [u for u in uses if u.action == a]) for a in known]
@@ -155,7 +176,11 @@ def _action(name: str, uses: list[Any]) -> dict[str, Any]:
     last = _latest(uses)
     row: dict[str, Any] = {"ActionName": name}
     if last:
-        row |= {"LastAccessedTime": last.at, "LastAccessedEntity": last.arn, "LastAccessedRegion": last.region}
+        row |= {
+            "LastAccessedTime": last.at,
+            "LastAccessedEntity": last.arn,
+            "LastAccessedRegion": last.region,
+        }
     return row
 
 
@@ -163,9 +188,21 @@ def _entities(reach: list[tuple[str, Any]], uses: list[Any]) -> list[dict[str, A
     rows = []
     for kind, thing in reach:
         last = _latest(u for u in uses if u.arn == thing.arn)
-        info = {"Arn": thing.arn, "Name": thing.name, "Type": kind.upper(), "Id": thing.id, "Path": thing.path}
+        info = {
+            "Arn": thing.arn,
+            "Name": thing.name,
+            "Type": kind.upper(),
+            "Id": thing.id,
+            "Path": thing.path,
+        }
         rows.append({"EntityInfo": info, **({"LastAuthenticated": last.at} if last else {})})
-    return sorted(rows, key=lambda r: (-(r["LastAuthenticated"].timestamp() if "LastAuthenticated" in r else 0), r["EntityInfo"]["Name"]))
+    return sorted(
+        rows,
+        key=lambda r: (
+            -(r["LastAuthenticated"].timestamp() if "LastAuthenticated" in r else 0),
+            r["EntityInfo"]["Name"],
+        ),
+    )
 
 
 def install(aws: Any) -> None:
@@ -185,7 +222,9 @@ def install(aws: Any) -> None:
         arn, level = str(self._get_param("Arn")), str(self._get_param("Granularity") or "SERVICE_LEVEL")
         rows, entities = _report(aws, aws.backend(self.current_account), arn, level)
         job_id = str(uuid.uuid4())
-        aws.jobs[job_id] = Job(self.get_access_key(), arn, level, aws.clock(), rows, entities, aws.knobs.job_polls)
+        aws.jobs[job_id] = Job(
+            self.get_access_key(), arn, level, aws.clock(), rows, entities, aws.knobs.job_polls
+        )
         return ActionResult({"JobId": job_id})
 
     def job_of(self: IamResponse) -> Job:
@@ -247,7 +286,9 @@ def install(aws: Any) -> None:
     IamResponse.get_service_last_accessed_details_with_entities = with_entities  # type: ignore[attr-defined]
     IamResponse.list_policies_granting_service_access = granting  # type: ignore[attr-defined]
     # moto sends managed policies' texts as they are; IAM percent-encodes every document (RFC 3986).
-    IamResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER["GetPolicyVersionResponse.PolicyVersion.Document"] = url_encode
+    IamResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER["GetPolicyVersionResponse.PolicyVersion.Document"] = (
+        url_encode
+    )
     _mend_lists(aws, page)
 
 
@@ -285,11 +326,15 @@ _LISTS = {
 _originals: dict[str, Callable[[IamResponse], ActionResult]] = {}
 
 
-def _mend_lists(aws: Any, page: Callable[[IamResponse, list[Any], str], tuple[list[Any], dict[str, Any]]]) -> None:
+def _mend_lists(
+    aws: Any, page: Callable[[IamResponse, list[Any], str], tuple[list[Any], dict[str, Any]]]
+) -> None:
     for name, key in _LISTS.items():
         original = _originals.setdefault(name, getattr(IamResponse, name))
 
-        def listed(self: IamResponse, original: Any = original, key: str = key, name: str = name) -> ActionResult:
+        def listed(
+            self: IamResponse, original: Any = original, key: str = key, name: str = name
+        ) -> ActionResult:
             aws.backend(self.current_account)
             marker, size = self.params.pop("Marker", None), self.params.pop("MaxItems", None)
             self.params["MaxItems"] = 100_000
@@ -301,7 +346,9 @@ def _mend_lists(aws: Any, page: Callable[[IamResponse, list[Any], str], tuple[li
                 self.params["MaxItems"] = size
             result = dict(answer.result)
             rows, tail = page(self, list(result.get(key) or []), name)
-            return ActionResult({**{k: v for k, v in result.items() if k not in {"Marker", "IsTruncated"}}, key: rows, **tail})
+            return ActionResult(
+                {**{k: v for k, v in result.items() if k not in {"Marker", "IsTruncated"}}, key: rows, **tail}
+            )
 
         setattr(IamResponse, name, listed)
     entities = _originals.setdefault("list_entities_for_policy", IamResponse.list_entities_for_policy)
@@ -312,9 +359,13 @@ def _mend_lists(aws: Any, page: Callable[[IamResponse, list[Any], str], tuple[li
         if usage == "PermissionsBoundary":
             backend = aws.backend(self.current_account)
             arn = str(self._get_param("PolicyArn"))
-            bounded = [r for r in backend.roles.values() if getattr(r, "permissions_boundary_arn", None) == arn]
+            bounded = [
+                r for r in backend.roles.values() if getattr(r, "permissions_boundary_arn", None) == arn
+            ]
             rows = [{"RoleName": r.name, "RoleId": r.id} for r in bounded]
-            return ActionResult({"PolicyRoles": rows, "PolicyUsers": [], "PolicyGroups": [], "IsTruncated": False})
+            return ActionResult(
+                {"PolicyRoles": rows, "PolicyUsers": [], "PolicyGroups": [], "IsTruncated": False}
+            )
         return answer
 
     IamResponse.list_entities_for_policy = holders  # type: ignore[method-assign]
@@ -328,7 +379,7 @@ def _mend_lists(aws: Any, page: Callable[[IamResponse, list[Any], str], tuple[li
                 raise UnmodifiableEntity("Cannot perform the operation on the protected role")
             if name == "put_role_policy":
                 inline = {**role.policies, self._get_param("PolicyName"): self._get_param("PolicyDocument")}
-                if sum(len("".join(t.split())) for t in inline.values()) > 10_240:  # noqa: PLR2004
+                if sum(len("".join(t.split())) for t in inline.values()) > 10_240:
                     raise LimitExceeded(f"Maximum policy size of 10240 bytes exceeded for role {role.name}")
             return write(self)  # type: ignore[no-any-return]
 

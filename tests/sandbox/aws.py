@@ -142,7 +142,9 @@ class Aws:
         )
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
         self._thread.start()
         return self
 
@@ -186,7 +188,17 @@ class Aws:
                 _add_aws_policy(backend, account, name, path, patterns)
         return backend
 
-    def use(self, account: str, arn: str, service: str, at: datetime, *, region: str = "eu-north-1", action: str = "", via: str = "") -> None:
+    def use(
+        self,
+        account: str,
+        arn: str,
+        service: str,
+        at: datetime,
+        *,
+        region: str = "eu-north-1",
+        action: str = "",
+        via: str = "",
+    ) -> None:
         with self._lock:
             self.uses.append(Use(account, arn, service, at, region, action, via))
 
@@ -236,7 +248,9 @@ class Aws:
         account = self._callers.get(key, ("", ""))[0]
         return self._answer(inner, environ, start, (account, service, operation, params, key))
 
-    def _answer(self, inner: Any, environ: dict[str, Any], start: Any, what: tuple[str, str, str, dict[str, str], str]) -> Iterable[bytes]:
+    def _answer(
+        self, inner: Any, environ: dict[str, Any], start: Any, what: tuple[str, str, str, dict[str, str], str]
+    ) -> Iterable[bytes]:
         account, service, operation, params, key = what
         if self.knobs.delay:
             time.sleep(self.knobs.delay)
@@ -249,7 +263,9 @@ class Aws:
             self._note(account, service, operation, params, key, 0)
             _reset_connection(environ)
         if fault and fault.error:
-            status, headers, body = _error(fault.status or _STATUS.get(fault.error, 400), fault.error, "by the test")
+            status, headers, body = _error(
+                fault.status or _STATUS.get(fault.error, 400), fault.error, "by the test"
+            )
         elif refused:
             status, headers, body = refused
         else:
@@ -275,7 +291,9 @@ class Aws:
                 return Fault(operation, error="Throttling")
             return next((f for f in self.faults if f.takes(operation, account)), None)
 
-    def _note(self, account: str, service: str, operation: str, params: dict[str, str], key: str, status: int) -> None:
+    def _note(
+        self, account: str, service: str, operation: str, params: dict[str, str], key: str, status: int
+    ) -> None:
         with self._lock:
             self.calls.append(Call(account, service, operation, params, key, status))
 
@@ -284,9 +302,15 @@ class Aws:
             return _error(403, "ExpiredToken", "The security token included in the request is expired")
         caller = self._callers.get(key)
         if caller is None:
-            return _error(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
+            return _error(
+                403, "InvalidClientTokenId", "The security token included in the request is invalid."
+            )
         if operation == "AssumeRole" and not self._trusted(caller, params["RoleArn"]):
-            return _error(403, "AccessDenied", f"User: {caller[1]} is not authorized to perform: sts:AssumeRole on resource: {params['RoleArn']}")
+            return _error(
+                403,
+                "AccessDenied",
+                f"User: {caller[1]} is not authorized to perform: sts:AssumeRole on resource: {params['RoleArn']}",
+            )
         if operation == "GetCallerIdentity":
             return None
         if not iam_rules.may(self._policies(caller), f"{service}:{operation}"):
@@ -309,7 +333,9 @@ class Aws:
 
     def _trusted(self, caller: tuple[str, str], role_arn: str) -> bool:
         account, name = role_arn.split(":")[4], role_arn.rpartition("/")[2]
-        role = next((r for r in self.backend(account).roles.values() if r.name == name and r.arn == role_arn), None)
+        role = next(
+            (r for r in self.backend(account).roles.values() if r.name == name and r.arn == role_arn), None
+        )
         trust = str(role.assume_role_policy_document) if role else ""
         return caller[1] in trust or f":{caller[0]}:root" in trust
 
@@ -330,7 +356,13 @@ class Aws:
             self.faults.remove(fault)
 
 
-_STATUS = {"AccessDenied": 403, "ExpiredToken": 403, "NoSuchEntity": 404, "ServiceFailure": 500, "InternalFailure": 500}
+_STATUS = {
+    "AccessDenied": 403,
+    "ExpiredToken": 403,
+    "NoSuchEntity": 404,
+    "ServiceFailure": 500,
+    "InternalFailure": 500,
+}
 
 
 class _Quiet(MotoRequestHandler):

@@ -64,7 +64,9 @@ def allowed(texts: Iterable[str]) -> frozenset[tuple[str, str]]:
     for text in texts:
         for statement in _list(json.loads(text)["Statement"]):
             if "NotAction" in statement:
-                covered = expand("*") - frozenset().union(*(expand(str(a)) for a in _list(statement["NotAction"])))
+                covered = expand("*") - frozenset().union(
+                    *(expand(str(a)) for a in _list(statement["NotAction"]))
+                )
             else:
                 covered = frozenset().union(*(expand(str(a)) for a in _list(statement.get("Action"))))
             if statement["Effect"] == "Allow":
@@ -80,7 +82,10 @@ def may(texts: Iterable[str], permission: str) -> bool:
 
     def names(statement: dict[str, object]) -> bool:
         patterns = [str(p) for p in _list(statement.get("Action"))]
-        return any(p == "*" or re.fullmatch(p.replace("*", ".*"), f"{service}:{action}", re.IGNORECASE) for p in patterns)
+        return any(
+            p == "*" or re.fullmatch(p.replace("*", ".*"), f"{service}:{action}", re.IGNORECASE)
+            for p in patterns
+        )
 
     read = [s for text in texts for s in _list(json.loads(text)["Statement"])]
     hits = [s["Effect"] for s in read if names(s)]

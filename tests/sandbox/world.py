@@ -53,7 +53,12 @@ class World:
 
 
 def _allow(*actions: str) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}]})
+    return json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}],
+        }
+    )
 
 
 def _whole(services: str) -> str:
@@ -68,13 +73,28 @@ class _Seed:
         self.iam = aws.client("iam", account)
         self.backend = aws.backend(account)
 
-    def role(self, name: str, *, days: int = 900, path: str = "/", tags: dict[str, str] | None = None, description: str = "", trust: str = "ec2.amazonaws.com", **inline: str) -> str:
+    def role(
+        self,
+        name: str,
+        *,
+        days: int = 900,
+        path: str = "/",
+        tags: dict[str, str] | None = None,
+        description: str = "",
+        trust: str = "ec2.amazonaws.com",
+        **inline: str,
+    ) -> str:
         principal = {"AWS": trust} if trust.startswith("arn:") else {"Service": trust}
-        document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}]}
+        document = {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}],
+        }
         more: dict[str, Any] = {"Description": description} if description else {}
         if tags:
             more["Tags"] = [{"Key": k, "Value": v} for k, v in tags.items()]
-        arn = self.iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=json.dumps(document), **more)["Role"]["Arn"]
+        arn = self.iam.create_role(
+            RoleName=name, Path=path, AssumeRolePolicyDocument=json.dumps(document), **more
+        )["Role"]["Arn"]
         thing = next(r for r in self.backend.roles.values() if r.name == name)
         thing.create_date = self.now - timedelta(days=days)
         for policy, text in inline.items():
@@ -88,7 +108,14 @@ class _Seed:
             self.iam.put_user_policy(UserName=name, PolicyName=policy.replace("_", "-"), PolicyDocument=text)
         return str(arn)
 
-    def policy(self, name: str, text: str, roles: Iterable[str] = (), users: Iterable[str] = (), groups: Iterable[str] = ()) -> str:
+    def policy(
+        self,
+        name: str,
+        text: str,
+        roles: Iterable[str] = (),
+        users: Iterable[str] = (),
+        groups: Iterable[str] = (),
+    ) -> str:
         arn = self.iam.create_policy(PolicyName=name, PolicyDocument=text)["Policy"]["Arn"]
         self.backend.managed_policies[arn].create_date = self.now - timedelta(days=650)
         for role in roles:
@@ -115,7 +142,11 @@ def seed(aws: Aws, now: datetime | None = None) -> World:
             "Version": "2012-10-17",
             "Statement": [
                 {"Effect": "Allow", "Action": READ_ACTIONS, "Resource": "*"},
-                {"Effect": "Allow", "Action": ["organizations:ListAccounts", "sts:AssumeRole"], "Resource": "*"},
+                {
+                    "Effect": "Allow",
+                    "Action": ["organizations:ListAccounts", "sts:AssumeRole"],
+                    "Resource": "*",
+                },
             ],
         },
     )
@@ -130,11 +161,17 @@ def seed(aws: Aws, now: datetime | None = None) -> World:
 
 
 def _databases(prod: _Seed) -> None:
-    admin = prod.role("DBAdminRole", tags={"owner": DAVE}, description="Runs the databases", db_admin_inline=_whole(_INLINE))
-    prod.iam.attach_role_policy(RoleName="DBAdminRole", PolicyArn="arn:aws:iam::aws:policy/AmazonRDSFullAccess")
+    admin = prod.role(
+        "DBAdminRole", tags={"owner": DAVE}, description="Runs the databases", db_admin_inline=_whole(_INLINE)
+    )
+    prod.iam.attach_role_policy(
+        RoleName="DBAdminRole", PolicyArn="arn:aws:iam::aws:policy/AmazonRDSFullAccess"
+    )
     for name in ("etl-nightly", "db-backup", "db-admin-legacy"):
         prod.role(name, days=500)
-    prod.policy("DBTools", _whole("lambda sqs end-user-messaging"), roles=("DBAdminRole", "etl-nightly", "db-backup"))
+    prod.policy(
+        "DBTools", _whole("lambda sqs end-user-messaging"), roles=("DBAdminRole", "etl-nightly", "db-backup")
+    )
     prod.used(admin, {"dynamodb": 3, "s3": 21, "secretsmanager": 143})
     tracked = [a for a in iam_rules.actions("dynamodb") if iam_rules.tracked("dynamodb", a)]
     for action in tracked[:8]:
@@ -179,11 +216,22 @@ def _odd_ones(prod: _Seed) -> None:
     rest = sorted(iam_rules.services() - iam_rules.UNTRACKED_SERVICES - set(used))
     prod.used(org, {service: n * 6 for n, service in enumerate(used)})
     prod.used(org, {service: 92 + n * 7 for n, service in enumerate(rest[::10][:38])})
-    writer = prod.role("report-writer", days=12, tags={"owner": BOB}, reports=_whole("athena glue kms logs sns s3"))
+    writer = prod.role(
+        "report-writer", days=12, tags={"owner": BOB}, reports=_whole("athena glue kms logs sns s3")
+    )
     prod.used(writer, {"s3": 1})
-    ops = prod.role("AWSReservedSSO_Ops_0a1b2c4d", path="/aws-reserved/sso.amazonaws.com/", ops=_whole("ec2 s3 logs ssm rds sns"))
+    ops = prod.role(
+        "AWSReservedSSO_Ops_0a1b2c4d",
+        path="/aws-reserved/sso.amazonaws.com/",
+        ops=_whole("ec2 s3 logs ssm rds sns"),
+    )
     prod.used(ops, {"ec2": 2, "s3": 2, "logs": 9})
-    prod.role("AWSServiceRoleForSupport", path="/aws-service-role/support.amazonaws.com/", trust="support.amazonaws.com", support=_whole("s3"))
+    prod.role(
+        "AWSServiceRoleForSupport",
+        path="/aws-service-role/support.amazonaws.com/",
+        trust="support.amazonaws.com",
+        support=_whole("s3"),
+    )
     prod.role(
         "_admin_=x,all@corp",
         path="/<!channel>/*ops*/",
@@ -194,9 +242,25 @@ def _odd_ones(prod: _Seed) -> None:
     prod.role("a-very-long-role-name-of-sixty-four-characters-as-iam-allows-it", days=300, long=_whole("s3"))
     for n in range(1, 6):
         prod.role(f"deploy-service-{n:02}", days=200 + n, deploy=_whole("ecs ecr logs"))
-    prod.role("not-action-role", odd=json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "NotAction": ["iam:*", "organizations:*"], "Resource": "*"}]}))
+    prod.role(
+        "not-action-role",
+        odd=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {"Effect": "Allow", "NotAction": ["iam:*", "organizations:*"], "Resource": "*"}
+                ],
+            }
+        ),
+    )
     prod.role("passes-roles-only", odd=_allow("iam:PassRole"))
-    deny = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["s3:*", "sqs:*"], "Resource": "*"}, {"Effect": "Deny", "Action": "sqs:*", "Resource": "*"}]}
+    deny = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": ["s3:*", "sqs:*"], "Resource": "*"},
+            {"Effect": "Deny", "Action": "sqs:*", "Resource": "*"},
+        ],
+    }
     prod.role("denied-sqs", odd=json.dumps(deny))
 
 

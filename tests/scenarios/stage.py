@@ -134,7 +134,15 @@ class Stage:
         self.settle()
         return reply
 
-    def press(self, action_id: str, *, user: str = story.ALICE, channel: str = story.SECURITY, ts: str = "", option: Any = None) -> Reply:
+    def press(
+        self,
+        action_id: str,
+        *,
+        user: str = story.ALICE,
+        channel: str = story.SECURITY,
+        ts: str = "",
+        option: Any = None,
+    ) -> Reply:
         reply = self.slack.click(user, channel, action_id, ts=ts or self.card(channel)["ts"], option=option)
         self.settle()
         return reply
@@ -168,7 +176,11 @@ def words(message: Json) -> str:
             return str(node["fallback"])
         text = node.get("text")
         own = text if isinstance(text, str) else read(text)
-        return own + "".join(read(node[k]) for k in ("elements", "rows", "fields") if k in node) + ("\n" if node.get("type") in {"rich_text_section", "header", "section", "context"} else " ")
+        return (
+            own
+            + "".join(read(node[k]) for k in ("elements", "rows", "fields") if k in node)
+            + ("\n" if node.get("type") in {"rich_text_section", "header", "section", "context"} else " ")
+        )
 
     return read(message.get("blocks", []))
 
@@ -191,7 +203,11 @@ class Points:
 @contextmanager
 def watched(points: Points) -> Iterator[None]:
     """Every commit (before and after) and every HTTP call (before and after) of this process is a point."""
-    connect, put, get = sqlite3.connect, http.client.HTTPConnection.putrequest, http.client.HTTPConnection.getresponse
+    connect, put, get = (
+        sqlite3.connect,
+        http.client.HTTPConnection.putrequest,
+        http.client.HTTPConnection.getresponse,
+    )
 
     class Counting(sqlite3.Connection):
         def commit(self) -> None:

@@ -86,7 +86,9 @@ def test_the_buttons(stage: Stage) -> None:
 def test_who_used_a_service(stage: Stage) -> None:
     """The type-ahead names the services; the answer names the members."""
     stage.say("group data-engineers")
-    options = stage.slack.suggest(story.ALICE, story.SECURITY, "audit.breakdown", "glue", ts=stage.card()["ts"]).body
+    options = stage.slack.suggest(
+        story.ALICE, story.SECURITY, "audit.breakdown", "glue", ts=stage.card()["ts"]
+    ).body
     assert options
     stage.press("audit.breakdown", option=options["option_groups"][0]["options"][0])
     answer = words(stage.thread()[-1])
@@ -97,7 +99,9 @@ def test_who_used_a_service(stage: Stage) -> None:
 def test_who_used_a_service_after_a_restart(stage: Stage) -> None:
     """Another session may not read the old report: a new one is made, and the answer comes all the same."""
     stage.say("role DBAdminRole")
-    option = stage.slack.suggest(story.ALICE, story.SECURITY, "audit.breakdown", "dynamodb", ts=stage.card()["ts"]).body["option_groups"][0]["options"][0]
+    option = stage.slack.suggest(
+        story.ALICE, story.SECURITY, "audit.breakdown", "dynamodb", ts=stage.card()["ts"]
+    ).body["option_groups"][0]["options"][0]
     stage.restart()
     stage.press("audit.breakdown", option=option)
     assert "Who used dynamodb?" in words(stage.thread()[-1])
@@ -227,7 +231,9 @@ def test_who_may_not(stage: Stage, user: str, channel: str, says: str) -> None:
     """Guests, deactivated people and people of other companies are refused privately; AWS is not asked."""
     stage.slack.state.channels[story.SECURITY]["members"].append(user)
     stage.say("role DBAdminRole", user, channel)
-    told = "".join(words(e) for e in stage.slack.ephemerals(user)) + "".join(words(d) for d in stage.slack.dms(user))
+    told = "".join(words(e) for e in stage.slack.ephemerals(user)) + "".join(
+        words(d) for d in stage.slack.dms(user)
+    )
     assert says in told
     assert not stage.cards(channel)
     assert not [c for c in stage.aws.calls if c.service == "iam"]
@@ -282,7 +288,9 @@ def test_the_form(stage: Stage) -> None:
     here = {"channel": {"selected_conversation": story.PLATFORM}}
     refused = stage.slack.submit(story.ALICE, here)
     assert refused.body and "arn" in refused.body["errors"]
-    picked = next(o for g in options["option_groups"] for o in g["options"] if o["text"]["text"] == "DBAdminRole")
+    picked = next(
+        o for g in options["option_groups"] for o in g["options"] if o["text"]["text"] == "DBAdminRole"
+    )
     done = stage.slack.submit(story.ALICE, {"entity": {"selected_option": picked}, **here})
     assert done.ok and not done.body
     stage.settle()

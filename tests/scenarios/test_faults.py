@@ -220,7 +220,11 @@ def test_a_namesake(stage: Stage, aws: Aws) -> None:
 
     def make() -> None:
         iam.create_role(RoleName="short-lived", AssumeRolePolicyDocument='{"Statement": []}')
-        iam.put_role_policy(RoleName="short-lived", PolicyName="p", PolicyDocument='{"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}')
+        iam.put_role_policy(
+            RoleName="short-lived",
+            PolicyName="p",
+            PolicyDocument='{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}',
+        )
 
     def unmake() -> None:
         iam.delete_role_policy(RoleName="short-lived", PolicyName="p")
@@ -250,16 +254,32 @@ def test_a_namesake(stage: Stage, aws: Aws) -> None:
 
 @pytest.mark.parametrize(
     ("error", "lands"),
-    [("invalid_blocks", "channel"), ("msg_too_long", "channel"), ("channel_not_found", "dm"), ("is_archived", "dm"), ("not_in_channel", "dm")],
+    [
+        ("invalid_blocks", "channel"),
+        ("msg_too_long", "channel"),
+        ("channel_not_found", "dm"),
+        ("is_archived", "dm"),
+        ("not_in_channel", "dm"),
+    ],
 )
 def test_slack_refuses_the_card(stage: Stage, error: str, lands: str) -> None:
     """A refused rich card is sent again as a plain one; a channel that takes nothing becomes a direct message."""
     stage.slack.fail("chat.postMessage", error=error, when=lambda args: args.get("channel") == story.SECURITY)
-    stage.slack.fail("chat.update", error=error)
+    if lands == "channel":
+        stage.slack.fail("chat.update", error=error)
     stage.say("role TestRole-DeleteLater")
     found = stage.cards() if lands == "channel" else stage.slack.dms(story.ALICE)
     assert len(found) == 1
     assert "0 of 3 services used in 90 days" in words(found[0])
+
+
+@pytest.mark.parametrize("error", ["message_not_found", "channel_not_found", "is_archived"])
+def test_slack_loses_the_card(stage: Stage, error: str) -> None:
+    """A card that cannot be updated is posted anew, where the channel takes it, else to the person."""
+    stage.slack.fail("chat.update", error=error)
+    stage.say("role TestRole-DeleteLater")
+    found = stage.cards() if error == "message_not_found" else stage.slack.dms(story.ALICE)
+    assert "0 of 3 services used in 90 days" in words(found[-1])
 
 
 def test_tables_are_refused(stage: Stage) -> None:
@@ -277,7 +297,15 @@ def test_tables_are_refused(stage: Stage) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["   ", "x" * 3000, "💥💥", "role \u202e\x00", "<!channel> `x` *bold* <https://evil.example|click>", "role '; DROP TABLE request; --", "arn:aws:s3:::bucket"],
+    [
+        "   ",
+        "x" * 3000,
+        "💥💥",
+        "role \u202e\x00",
+        "<!channel> `x` *bold* <https://evil.example|click>",
+        "role '; DROP TABLE request; --",
+        "arn:aws:s3:::bucket",
+    ],
 )
 def test_odd_input(stage: Stage, text: str) -> None:
     """A clear private answer; nothing is started and nothing breaks."""

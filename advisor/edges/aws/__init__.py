@@ -48,7 +48,13 @@ class Aws:
     """What the advisor asks of AWS."""
 
     def __init__(
-        self, *, boot: str, named: tuple[Account, ...], organization: bool, read_role: str, clock: Callable[[], datetime]
+        self,
+        *,
+        boot: str,
+        named: tuple[Account, ...],
+        organization: bool,
+        read_role: str,
+        clock: Callable[[], datetime],
     ) -> None:
         self._sessions = Sessions(
             boot=boot, named=named, organization=organization, read_role=read_role, clock=clock
@@ -234,5 +240,3 @@ def _grant(policy: dict[str, Any], asked: str) -> Grant:
     through = policy.get("EntityType") == "GROUP" and ":group/" not in asked
     group = str(policy.get("EntityName", "")) if through else ""
     return Grant(str(policy["PolicyName"]), kind, arn, group)
-
-

@@ -83,7 +83,9 @@ def holders(session: Session, policy_arn: str) -> tuple[tuple[str, ...], int]:
     boundary = 0
     method = session.iam.list_entities_for_policy
     permission = "iam:ListEntitiesForPolicy"
-    for page in pages(method, permission, session.account, PolicyArn=policy_arn, PolicyUsageFilter="PermissionsPolicy"):
+    for page in pages(
+        method, permission, session.account, PolicyArn=policy_arn, PolicyUsageFilter="PermissionsPolicy"
+    ):
         held += [f"role/{r['RoleName']}" for r in page.get("PolicyRoles", [])]
         held += [f"user/{u['UserName']}" for u in page.get("PolicyUsers", [])]
         held += [f"group/{g['GroupName']}" for g in page.get("PolicyGroups", [])]
@@ -136,13 +138,21 @@ class _Reader:
         row = _get(self._session, entity.kind, entity.name)
         groups: tuple[str, ...] = ()
         members: tuple[str, ...] = ()
-        policies = [*self._inline(entity.kind, entity.name, ""), *self._attached(entity.kind, entity.name, "")]
+        policies = [
+            *self._inline(entity.kind, entity.name, ""),
+            *self._attached(entity.kind, entity.name, ""),
+        ]
         iam, account = self._session.iam, self._session.account
         if entity.kind is Kind.USER:
-            found = items(iam.list_groups_for_user, "iam:ListGroupsForUser", account, "Groups", UserName=entity.name)
+            found = items(
+                iam.list_groups_for_user, "iam:ListGroupsForUser", account, "Groups", UserName=entity.name
+            )
             groups = tuple(str(g["GroupName"]) for g in found)
             for group in groups:
-                policies += [*self._inline(Kind.GROUP, group, group), *self._attached(Kind.GROUP, group, group)]
+                policies += [
+                    *self._inline(Kind.GROUP, group, group),
+                    *self._attached(Kind.GROUP, group, group),
+                ]
         if entity.kind is Kind.GROUP:
             users = items(iam.get_group, "iam:GetGroup", account, "Users", GroupName=entity.name)
             members = tuple(str(u["UserName"]) for u in users)
@@ -168,7 +178,9 @@ class _Reader:
     def _attached(self, kind: Kind, owner: str, group: str) -> Iterator[Policy]:
         iam, account, noun = self._session.iam, self._session.account, kind.value.title()
         lister = getattr(iam, f"list_attached_{kind}_policies")
-        rows = items(lister, f"iam:ListAttached{noun}Policies", account, "AttachedPolicies", **{f"{noun}Name": owner})
+        rows = items(
+            lister, f"iam:ListAttached{noun}Policies", account, "AttachedPolicies", **{f"{noun}Name": owner}
+        )
         for row in rows:
             yield self._managed(_get_policy(self._session, str(row["PolicyArn"])), group)
 

@@ -66,7 +66,7 @@ def _translated(error: ClientError, permission: str, account: str) -> AwsError:
     code, message = str(details.get("Code", "")), str(details.get("Message", ""))
     kind = _CODES.get(code)
     if kind is None:
-        kind = Unreachable if int(meta.get("HTTPStatusCode", 0)) >= 500 else Invalid  # noqa: PLR2004  # HTTP's own line
+        kind = Unreachable if int(meta.get("HTTPStatusCode", 0)) >= 500 else Invalid  # HTTP's own line
     who = _WHO.search(message)
     return kind(
         permission,

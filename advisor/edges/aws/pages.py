@@ -11,9 +11,13 @@ from advisor.edges.aws.errors import call
 Method = Callable[..., dict[str, Any]]
 
 
-def pages(method: Method, permission: str, account: str, *, sized: bool = True, **parameters: Any) -> Iterator[dict[str, Any]]:
-    """Each page of an IAM list until IsTruncated is false ("IAM might return fewer results, even when there are
-    more"). A truncated page without a new Marker is an error, never the end.
+def pages(
+    method: Method, permission: str, account: str, *, sized: bool = True, **parameters: Any
+) -> Iterator[dict[str, Any]]:
+    """Each page of an IAM list until IsTruncated is false.
+
+    "IAM might return fewer results, even when there are more" (IAM API Reference, MaxItems). A truncated page without
+    a new Marker is an error, never the end.
     """
     if sized:
         parameters["MaxItems"] = 1000

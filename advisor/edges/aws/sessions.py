@@ -54,7 +54,13 @@ class Sessions:
     """Opens and keeps sessions; one lock an account, so that one that hangs stops nobody else."""
 
     def __init__(
-        self, *, boot: str, named: tuple[Account, ...], organization: bool, read_role: str, clock: Callable[[], datetime]
+        self,
+        *,
+        boot: str,
+        named: tuple[Account, ...],
+        organization: bool,
+        read_role: str,
+        clock: Callable[[], datetime],
     ) -> None:
         self._boot = boot
         self._named = named

@@ -63,7 +63,9 @@ class Connection:
             try:
                 yield
                 self._write.commit()
-            except BaseException:  # a full disk makes the commit itself fail: the next transaction must still begin
+            except (
+                BaseException
+            ):  # a full disk makes the commit itself fail: the next transaction must still begin
                 if self._write.in_transaction:
                     self._write.rollback()
                 raise
@@ -90,7 +92,9 @@ class Connection:
             if len(batch) == BATCH:
                 self._batch(sql, batch)
                 batch = []
-                time.sleep(0.001)  # the lock is not fair: without a pause this thread would take it again at once
+                time.sleep(
+                    0.001
+                )  # the lock is not fair: without a pause this thread would take it again at once
         if batch:
             self._batch(sql, batch)
 
@@ -175,7 +179,12 @@ def _open(path: Path) -> sqlite3.Connection:
     except (sqlite3.Error, OSError) as error:
         raise StoreError(f"{path} cannot be used as a database: {error}") from error
     try:
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "recursive_triggers = ON"):
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "recursive_triggers = ON",
+        ):
             conn.execute(f"PRAGMA {pragma}")
         conn.execute("BEGIN IMMEDIATE")
         migrations.apply(Database(conn))

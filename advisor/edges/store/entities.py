@@ -37,13 +37,15 @@ class Entities:
                 "SELECT * FROM entity WHERE account = ? AND arn = ? AND unique_id = ?",
                 (entity.account, entity.arn, entity.unique_id),
             )
-        assert row is not None  # noqa: S101  # it was written two lines above
+        assert row is not None  # it was written two lines above
         return entity_of(row)
 
     def gone(self, entity_id: int, now: datetime) -> None:
         """Note that IAM no longer knows an entity."""
         with self._db.transaction():
-            self._db.run("UPDATE entity SET gone_at = ? WHERE id = ? AND gone_at IS NULL", (stamp(now), entity_id))
+            self._db.run(
+                "UPDATE entity SET gone_at = ? WHERE id = ? AND gone_at IS NULL", (stamp(now), entity_id)
+            )
 
     def get(self, entity_id: int) -> Entity | None:
         """One entity."""
@@ -55,7 +57,7 @@ class Entities:
         marks = ", ".join("?" * len(accounts))
         column = "arn" if kind is None else "name"
         rows = self._db.rows(
-            f"SELECT * FROM entity WHERE gone_at IS NULL AND account IN ({marks}) AND {column} = ? COLLATE NOCASE"  # noqa: S608
+            f"SELECT * FROM entity WHERE gone_at IS NULL AND account IN ({marks}) AND {column} = ? COLLATE NOCASE"
             + ("" if kind is None else " AND kind = ?"),
             (*accounts, name, *(() if kind is None else (kind.value,))),
         )
@@ -74,7 +76,7 @@ class Entities:
         marks = ", ".join("?" * len(accounts))
         like = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         rows = self._db.rows(
-            f"SELECT * FROM entity WHERE gone_at IS NULL AND account IN ({marks}) "  # noqa: S608
+            f"SELECT * FROM entity WHERE gone_at IS NULL AND account IN ({marks}) "
             "AND (name LIKE ? ESCAPE '\\' OR arn LIKE ? ESCAPE '\\') "
             "ORDER BY name NOT LIKE ? ESCAPE '\\', name COLLATE NOCASE LIMIT ?",
             (*accounts, like, like, like[1:], limit),
@@ -199,5 +201,3 @@ def _columns(entity: Entity, now: datetime) -> tuple[str | None, ...]:
         maybe_stamp(entity.created_at),
         stamp(now),
     )
-
-

@@ -90,7 +90,9 @@ class Outbox:
                 continue
             first[row["root"]] = notice_of(row)
         due = stamp(now)
-        ready = {r["id"] for r in rows if r["not_before"] <= due and r["parent_state"] not in {"due", "sending"}}
+        ready = {
+            r["id"] for r in rows if r["not_before"] <= due and r["parent_state"] not in {"due", "sending"}
+        }
         return [n for n in first.values() if n.id in ready]
 
     def sending(self, notice_id: int, now: datetime) -> None:
@@ -137,7 +139,8 @@ class Outbox:
         """The message of a card is gone: post the card anew."""
         with self._db.transaction():
             self._db.run(
-                "UPDATE notice SET state = 'due', ts = '', sent_to = '', attempts = 0 WHERE id = ?", (notice_id,)
+                "UPDATE notice SET state = 'due', ts = '', sent_to = '', attempts = 0 WHERE id = ?",
+                (notice_id,),
             )
             self._db.wake(self._db.mail)
 

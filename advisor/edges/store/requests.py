@@ -90,9 +90,7 @@ class Requests:
                 (entity_id, job_id, state.value, json.dumps(not_asked), request_id),
             )
 
-    def serve(
-        self, request_id: int, entity_id: int, report_id: int, not_asked: Sequence[str] = ()
-    ) -> bool:
+    def serve(self, request_id: int, entity_id: int, report_id: int, not_asked: Sequence[str] = ()) -> bool:
         """Answer a queued request from a stored report."""
         with self._db.transaction():
             return self._moved(
@@ -193,7 +191,7 @@ class Jobs:
                 )
                 row = self._db.row("SELECT * FROM job WHERE id = last_insert_rowid()")
                 self._db.wake(self._db.work)
-        assert row is not None  # noqa: S101  # found or just written
+        assert row is not None  # found or just written
         return job_of(row), new
 
     def get(self, job_id: int) -> Job | None:
@@ -212,7 +210,8 @@ class Jobs:
     def next_at(self, now: datetime) -> datetime | None:
         """When the next unfinished job that is not due yet will be."""
         row = self._db.row(
-            "SELECT min(next_at) AS at FROM job WHERE state IN ('queued', 'running') AND next_at > ?", (stamp(now),)
+            "SELECT min(next_at) AS at FROM job WHERE state IN ('queued', 'running') AND next_at > ?",
+            (stamp(now),),
         )
         return maybe_moment(row["at"]) if row else None
 
@@ -243,7 +242,8 @@ class Jobs:
         """AWS says IN_PROGRESS."""
         with self._db.transaction():
             self._db.run(
-                "UPDATE job SET polls = polls + 1, tries = 0, next_at = ? WHERE id = ?", (stamp(next_at), job_id)
+                "UPDATE job SET polls = polls + 1, tries = 0, next_at = ? WHERE id = ?",
+                (stamp(next_at), job_id),
             )
 
     def again(self, job_id: int, next_at: datetime) -> None:
@@ -265,7 +265,8 @@ class Jobs:
         """The report is stored."""
         with self._db.transaction():
             return self._moved(
-                "UPDATE job SET state = 'done', report_id = ? WHERE id = ? AND state = 'running'", (report_id, job_id)
+                "UPDATE job SET state = 'done', report_id = ? WHERE id = ? AND state = 'running'",
+                (report_id, job_id),
             )
 
     def fail(self, job_id: int, failure: Failure) -> bool:
@@ -315,13 +316,16 @@ class Followups:
     def due(self, now: datetime) -> list[Followup]:
         """Follow-ups whose time has come."""
         rows = self._db.rows(
-            "SELECT * FROM followup WHERE state = 'queued' AND next_at <= ? ORDER BY id LIMIT 200", (stamp(now),)
+            "SELECT * FROM followup WHERE state = 'queued' AND next_at <= ? ORDER BY id LIMIT 200",
+            (stamp(now),),
         )
         return [followup_of(r) for r in rows]
 
     def of_job(self, job_id: int) -> list[Followup]:
         """Follow-ups that wait for a job."""
-        rows = self._db.rows("SELECT * FROM followup WHERE job_id = ? AND state = 'running' ORDER BY id", (job_id,))
+        rows = self._db.rows(
+            "SELECT * FROM followup WHERE job_id = ? AND state = 'running' ORDER BY id", (job_id,)
+        )
         return [followup_of(r) for r in rows]
 
     def await_job(self, followup_id: int, job_id: int) -> None:
@@ -345,7 +349,8 @@ class Followups:
         """Try later."""
         with self._db.transaction():
             self._db.run(
-                "UPDATE followup SET tries = tries + 1, next_at = ? WHERE id = ?", (stamp(next_at), followup_id)
+                "UPDATE followup SET tries = tries + 1, next_at = ? WHERE id = ?",
+                (stamp(next_at), followup_id),
             )
 
     def finish(self, followup_id: int, result: str = "") -> bool:
@@ -369,5 +374,3 @@ class Followups:
                 ).rowcount
                 == 1
             )
-
-

@@ -6,8 +6,34 @@ from typing import Any
 
 Json = dict[str, Any]
 
-_MESSAGE = {"actions", "alert", "context", "data_table", "data_visualization", "divider", "header", "image", "input", "rich_text", "section", "table", "markdown"}
-_ELEMENTS = {"button", "external_select", "static_select", "conversations_select", "plain_text_input", "number_input", "radio_buttons", "checkboxes", "users_select", "overflow", "datepicker"}
+_MESSAGE = {
+    "actions",
+    "alert",
+    "context",
+    "data_table",
+    "data_visualization",
+    "divider",
+    "header",
+    "image",
+    "input",
+    "rich_text",
+    "section",
+    "table",
+    "markdown",
+}
+_ELEMENTS = {
+    "button",
+    "external_select",
+    "static_select",
+    "conversations_select",
+    "plain_text_input",
+    "number_input",
+    "radio_buttons",
+    "checkboxes",
+    "users_select",
+    "overflow",
+    "datepicker",
+}
 _RICH = {"rich_text_section", "rich_text_list", "rich_text_preformatted", "rich_text_quote"}
 _LEAVES = {"text", "emoji", "user", "usergroup", "channel", "link", "date", "broadcast"}
 
@@ -93,7 +119,11 @@ def _section(block: Json, at: str) -> list[str]:
     out = _text(block["text"], 3000, f"{at}/text") if "text" in block else []
     fields = block.get("fields", [])
     out += [f"{at}/fields: more than 10"] if len(fields) > 10 else []
-    return out + [p for f in fields for p in _text(f, 2000, f"{at}/fields")] + ([] if block.get("text") or fields else [f"{at}: empty"])
+    return (
+        out
+        + [p for f in fields for p in _text(f, 2000, f"{at}/fields")]
+        + ([] if block.get("text") or fields else [f"{at}: empty"])
+    )
 
 
 def _context(block: Json, at: str) -> list[str]:
@@ -122,12 +152,20 @@ def _element(element: Json, at: str) -> list[str]:
         if "confirm" in element:
             confirm = element["confirm"]
             for part, limit in (("title", 100), ("text", 300), ("confirm", 30), ("deny", 30)):
-                out += [f"{at}/confirm/{part}: more than {limit}"] if len(confirm.get(part, {}).get("text", "")) > limit else []
+                out += (
+                    [f"{at}/confirm/{part}: more than {limit}"]
+                    if len(confirm.get(part, {}).get("text", "")) > limit
+                    else []
+                )
     if "placeholder" in element:
         out += _plain(element["placeholder"], 150, f"{at}/placeholder")
     if kind in {"static_select", "radio_buttons", "checkboxes"}:
         out += _options(element.get("options", []), f"{at}/options")
-        out += [f"{at}: more than 10"] if kind != "static_select" and len(element.get("options", [])) > 10 else []
+        out += (
+            [f"{at}: more than 10"]
+            if kind != "static_select" and len(element.get("options", [])) > 10
+            else []
+        )
     return out
 
 
@@ -142,7 +180,9 @@ def _options(options: list[Json], at: str) -> list[str]:
 
 
 def _input(block: Json, at: str) -> list[str]:
-    out = _plain(block.get("label"), 2000, f"{at}/label") + _element(block.get("element", {}), f"{at}/element")
+    out = _plain(block.get("label"), 2000, f"{at}/label") + _element(
+        block.get("element", {}), f"{at}/element"
+    )
     return out + (_plain(block["hint"], 2000, f"{at}/hint") if "hint" in block else [])
 
 
@@ -176,7 +216,8 @@ def _cells(rows: list[list[Json]], at: str) -> list[str]:
         f"{at}/rows/{n}: empty or unknown cell"
         for n, row in enumerate(rows)
         for cell in row
-        if cell.get("type") not in {"raw_text", "raw_number", "rich_text"} or (cell["type"] != "rich_text" and not cell.get("text"))
+        if cell.get("type") not in {"raw_text", "raw_number", "rich_text"}
+        or (cell["type"] != "rich_text" and not cell.get("text"))
     ]
 
 
@@ -193,7 +234,9 @@ def _data_table(block: Json, at: str) -> list[str]:
 def _chart(block: Json, at: str) -> list[str]:
     out = [] if 1 <= len(block.get("title", "")) <= 50 else [f"{at}/title: 1 to 50"]
     series = block.get("chart", {}).get("series", [])
-    return out + ([] if 1 <= len(series) <= 12 and all(len(s["data"]) <= 20 for s in series) else [f"{at}/chart/series"])
+    return out + (
+        [] if 1 <= len(series) <= 12 and all(len(s["data"]) <= 20 for s in series) else [f"{at}/chart/series"]
+    )
 
 
 def _weight(node: Any) -> int:

@@ -95,7 +95,9 @@ class Slack(Workspace):
         token = request.headers.get("Authorization", "").removeprefix("Bearer ") or str(args.get("token", ""))
         headers = {"x-oauth-scopes": ",".join(sorted(self.state.scopes))}
         if token != (APP_TOKEN if method == "apps.connections.open" else BOT_TOKEN):
-            return web.json_response({"ok": False, "error": "invalid_auth" if token else "not_authed"}, headers=headers)
+            return web.json_response(
+                {"ok": False, "error": "invalid_auth" if token else "not_authed"}, headers=headers
+            )
         fault = self._fault(method, args, "before")
         if fault:
             answered = await self._faulty(fault, request, method, args)
@@ -119,19 +121,29 @@ class Slack(Workspace):
                 return told
         return next((f for f in self.faults if f.takes(method, args)), None)
 
-    async def _faulty(self, fault: Fault, request: web.Request, method: str, args: Json) -> web.StreamResponse | None:
+    async def _faulty(
+        self, fault: Fault, request: web.Request, method: str, args: Json
+    ) -> web.StreamResponse | None:
         if fault.hang:
             await asyncio.sleep(fault.hang)
         if fault.drop == "before":
             _reset(request)
         if fault.drop == "after" or fault.hang:
             return None
-        self.state.calls.append(Call(method, args, {"ok": False, "error": fault.error or f"http {fault.status or 429}"}))
+        self.state.calls.append(
+            Call(method, args, {"ok": False, "error": fault.error or f"http {fault.status or 429}"})
+        )
         self.touch()
         if fault.retry_after:
-            return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers={"Retry-After": str(fault.retry_after)})
+            return web.json_response(
+                {"ok": False, "error": "ratelimited"},
+                status=429,
+                headers={"Retry-After": str(fault.retry_after)},
+            )
         if fault.status:
-            return web.Response(status=fault.status, text="<html>upstream trouble</html>", content_type="text/html")
+            return web.Response(
+                status=fault.status, text="<html>upstream trouble</html>", content_type="text/html"
+            )
         if fault.body:
             return web.Response(body=fault.body, content_type="application/json")
         return web.json_response({"ok": False, "error": fault.error})
@@ -153,7 +165,14 @@ class Slack(Workspace):
     async def _link(self, request: web.Request) -> web.WebSocketResponse:
         ws = web.WebSocketResponse(autoping=not self.silent)
         await ws.prepare(request)
-        await ws.send_json({"type": "hello", "num_connections": len(self.sockets) + 1, "connection_info": {"app_id": "A0SANDBOX"}, "debug_info": {"host": "sandbox"}})
+        await ws.send_json(
+            {
+                "type": "hello",
+                "num_connections": len(self.sockets) + 1,
+                "connection_info": {"app_id": "A0SANDBOX"},
+                "debug_info": {"host": "sandbox"},
+            }
+        )
         self.sockets.append(ws)
         self.transports.append(request.transport)
         self.touch()
@@ -173,7 +192,9 @@ class Slack(Workspace):
         until = time.monotonic() + wait
         while not self.sockets and time.monotonic() < until:
             time.sleep(0.02)
-        job = asyncio.run_coroutine_threadsafe(self._envelope(kind, payload, envelope_id, max(0.1, until - time.monotonic())), self._loop)
+        job = asyncio.run_coroutine_threadsafe(
+            self._envelope(kind, payload, envelope_id, max(0.1, until - time.monotonic())), self._loop
+        )
         try:
             return job.result(wait + 2)
         except (Late, OSError):
@@ -186,7 +207,12 @@ class Slack(Workspace):
         self.waiting[envelope_id] = future
         try:
             await self.sockets[hash(envelope_id) % len(self.sockets)].send_json(
-                {"envelope_id": envelope_id, "type": kind, "accepts_response_payload": True, "payload": payload}
+                {
+                    "envelope_id": envelope_id,
+                    "type": kind,
+                    "accepts_response_payload": True,
+                    "payload": payload,
+                }
             )
             return await asyncio.wait_for(future, wait)
         except (TimeoutError, ConnectionError):
@@ -200,7 +226,9 @@ class Slack(Workspace):
         async def cut() -> None:
             for ws, transport in zip(list(self.sockets), list(self.transports), strict=True):
                 if how in {"refresh_requested", "warning", "link_disabled"}:
-                    await ws.send_json({"type": "disconnect", "reason": how, "debug_info": {"host": "sandbox"}})
+                    await ws.send_json(
+                        {"type": "disconnect", "reason": how, "debug_info": {"host": "sandbox"}}
+                    )
                 elif how == "rst":
                     _abort(transport)
                 else:

@@ -39,7 +39,14 @@ class Web:
             raise Refused("missing_scope", needed=scope, provided=",".join(sorted(self.state.scopes)))
 
     def auth_test(self, _args: Json) -> Json:
-        return {"team_id": self.ws.team_id, "team": "Sandbox", "user": "iam-audit", "user_id": BOT_USER, "bot_id": "B0SANDBOX", "url": "https://sandbox.slack.com/"}
+        return {
+            "team_id": self.ws.team_id,
+            "team": "Sandbox",
+            "user": "iam-audit",
+            "user_id": BOT_USER,
+            "bot_id": "B0SANDBOX",
+            "url": "https://sandbox.slack.com/",
+        }
 
     def users_info(self, args: Json) -> Json:
         self._need("users:read")
@@ -70,7 +77,12 @@ class Web:
     def conversations_info(self, args: Json) -> Json:
         channel = self._channel(str(args.get("channel")), joined=False)
         self._need("groups:read" if channel.get("is_private") else "channels:read")
-        return {"channel": {**{k: v for k, v in channel.items() if k != "members"}, "is_member": BOT_USER in channel["members"]}}
+        return {
+            "channel": {
+                **{k: v for k, v in channel.items() if k != "members"},
+                "is_member": BOT_USER in channel["members"],
+            }
+        }
 
     def conversations_open(self, args: Json) -> Json:
         self._need("im:write")
@@ -78,7 +90,13 @@ class Web:
 
     def conversations_history(self, args: Json) -> Json:
         channel = self._channel(str(args.get("channel")))
-        self._need("im:history" if channel.get("is_im") else "groups:history" if channel.get("is_private") else "channels:history")
+        self._need(
+            "im:history"
+            if channel.get("is_im")
+            else "groups:history"
+            if channel.get("is_private")
+            else "channels:history"
+        )
         oldest = float(args.get("oldest") or 0)
         rows = [m for m in self.ws.messages(channel["id"]) if float(m["ts"]) >= oldest]
         rows = rows[-int(args.get("limit") or 100) :][::-1]
@@ -92,11 +110,17 @@ class Web:
         if not args.get("text") and not args.get("blocks"):
             raise Refused("no_text")
         problems = check_message(args)
-        problems += [f"/blocks: {b['type']} is refused here" for b in args.get("blocks") or [] if b.get("type") in self.state.refuse_blocks]
+        problems += [
+            f"/blocks: {b['type']} is refused here"
+            for b in args.get("blocks") or []
+            if b.get("type") in self.state.refuse_blocks
+        ]
         if problems:
             if not self.state.refuse_blocks:
                 self.state.problems += problems
-            raise Refused("invalid_blocks", response_metadata={"messages": [f"[ERROR] {p}" for p in problems]})
+            raise Refused(
+                "invalid_blocks", response_metadata={"messages": [f"[ERROR] {p}" for p in problems]}
+            )
 
     def chat_postMessage(self, args: Json) -> Json:
         self._need("chat:write")
@@ -113,7 +137,16 @@ class Web:
         return {"channel": channel["id"], "ts": message["ts"], "message": message}
 
     def _message(self, args: Json) -> Json:
-        made = {"type": "message", "user": BOT_USER, "bot_id": "B0SANDBOX", "ts": self.ws.next_ts(), "text": args.get("text", ""), "blocks": args.get("blocks") or [], "updates": 0, "files": []}
+        made = {
+            "type": "message",
+            "user": BOT_USER,
+            "bot_id": "B0SANDBOX",
+            "ts": self.ws.next_ts(),
+            "text": args.get("text", ""),
+            "blocks": args.get("blocks") or [],
+            "updates": 0,
+            "files": [],
+        }
         if args.get("metadata"):
             made["metadata"] = args["metadata"]
         for n, block in enumerate(made["blocks"]):
@@ -123,14 +156,21 @@ class Web:
     def chat_update(self, args: Json) -> Json:
         self._need("chat:write")
         channel = self._channel(str(args.get("channel")))
-        found = next((m for m in self.state.messages.get(channel["id"], []) if m["ts"] == args.get("ts")), None)
+        found = next(
+            (m for m in self.state.messages.get(channel["id"], []) if m["ts"] == args.get("ts")), None
+        )
         if found is None:
             raise Refused("message_not_found")
         if len(args.get("text") or "") > 4000:
             raise Refused("msg_too_long")
         self._checked(args)
         fresh = self._message(args)
-        found.update(text=fresh["text"], blocks=fresh["blocks"], updates=found["updates"] + 1, metadata=args.get("metadata") or found.get("metadata"))
+        found.update(
+            text=fresh["text"],
+            blocks=fresh["blocks"],
+            updates=found["updates"] + 1,
+            metadata=args.get("metadata") or found.get("metadata"),
+        )
         self.ws.touch()
         return {"channel": channel["id"], "ts": found["ts"], "text": found["text"]}
 
@@ -173,7 +213,12 @@ class Web:
         if old is None:
             raise Refused("not_found")
         self._view(args["view"])
-        self.state.views[old["id"]] = {**args["view"], "id": old["id"], "hash": uuid.uuid4().hex[:8], "team_id": self.ws.team_id}
+        self.state.views[old["id"]] = {
+            **args["view"],
+            "id": old["id"],
+            "hash": uuid.uuid4().hex[:8],
+            "team_id": self.ws.team_id,
+        }
         self.ws.touch()
         return {"view": self.state.views[old["id"]]}
 
@@ -182,7 +227,13 @@ class Web:
         if not self.state.files_allowed:
             raise Refused("file_uploads_disabled")
         file_id = f"F{uuid.uuid4().hex[:10].upper()}"
-        self.state.files[file_id] = {"id": file_id, "name": args["filename"], "alt_txt": args.get("alt_txt", ""), "content": b"", "shared": False}
+        self.state.files[file_id] = {
+            "id": file_id,
+            "name": args["filename"],
+            "alt_txt": args.get("alt_txt", ""),
+            "content": b"",
+            "shared": False,
+        }
         return {"file_id": file_id, "upload_url": f"{self.ws.url}/upload/{file_id}"}
 
     def files_completeUploadExternal(self, args: Json) -> Json:
@@ -191,8 +242,20 @@ class Web:
         made = []
         for entry in args["files"]:
             known = self.state.files[entry["id"]]
-            known |= {"title": entry.get("title", ""), "shared": True, "channel": channel["id"], "thread_ts": args.get("thread_ts")}
-            made.append({"id": known["id"], "title": known["title"], "name": known["name"], "alt_txt": known["alt_txt"]})
+            known |= {
+                "title": entry.get("title", ""),
+                "shared": True,
+                "channel": channel["id"],
+                "thread_ts": args.get("thread_ts"),
+            }
+            made.append(
+                {
+                    "id": known["id"],
+                    "title": known["title"],
+                    "name": known["name"],
+                    "alt_txt": known["alt_txt"],
+                }
+            )
         message = {**self._message({"text": args.get("initial_comment") or ""}), "files": made}
         if args.get("thread_ts"):
             message["thread_ts"] = args["thread_ts"]

@@ -19,7 +19,13 @@ from typing import Any
 from tests.sandbox.slack.limits import check_options
 
 Json = dict[str, Any]
-TEAM, BOT_USER, BOT_TOKEN, APP_TOKEN, SECRET = "T0SANDBOX01", "U0IAMAUDIT1", "xoxb-sandbox-token", "xapp-sandbox-token", "s3cr3t-for-signing"
+TEAM, BOT_USER, BOT_TOKEN, APP_TOKEN, SECRET = (
+    "T0SANDBOX01",
+    "U0IAMAUDIT1",
+    "xoxb-sandbox-token",
+    "xapp-sandbox-token",
+    "s3cr3t-for-signing",
+)
 SCOPES = "commands chat:write users:read channels:read groups:read files:write usergroups:read channels:history groups:history im:history im:write"
 
 
@@ -112,13 +118,32 @@ class Workspace:
     def api_url(self) -> str:
         return f"{self.url}/api/"
 
-    def add_user(self, user: str, name: str, *, restricted: bool = False, bot: bool = False, deleted: bool = False, team_id: str = TEAM) -> None:
+    def add_user(
+        self,
+        user: str,
+        name: str,
+        *,
+        restricted: bool = False,
+        bot: bool = False,
+        deleted: bool = False,
+        team_id: str = TEAM,
+    ) -> None:
         self.state.users[user] = {
             "id": user, "name": name, "real_name": name.title(), "team_id": team_id, "deleted": deleted, "is_bot": bot,
             "is_restricted": restricted, "is_ultra_restricted": False, "tz": "Europe/Stockholm",
         }  # fmt: skip
 
-    def add_channel(self, channel: str, name: str, *, members: list[str], bot: bool = True, private: bool = False, shared: bool = False, archived: bool = False) -> None:
+    def add_channel(
+        self,
+        channel: str,
+        name: str,
+        *,
+        members: list[str],
+        bot: bool = True,
+        private: bool = False,
+        shared: bool = False,
+        archived: bool = False,
+    ) -> None:
         self.state.channels[channel] = {
             "id": channel, "name": name, "members": [*members, *([BOT_USER] if bot else [])], "is_private": private,
             "is_ext_shared": shared, "is_archived": archived,
@@ -158,10 +183,18 @@ class Workspace:
     # -- looking -------------------------------------------------------------------------------------------------
 
     def messages(self, channel: str) -> list[Json]:
-        return [m for m in copy.deepcopy(self.state.messages.get(channel, [])) if m.get("thread_ts") in {None, m["ts"]}]
+        return [
+            m
+            for m in copy.deepcopy(self.state.messages.get(channel, []))
+            if m.get("thread_ts") in {None, m["ts"]}
+        ]
 
     def thread(self, channel: str, ts: str) -> list[Json]:
-        return [m for m in copy.deepcopy(self.state.messages.get(channel, [])) if m.get("thread_ts") == ts and m["ts"] != ts]
+        return [
+            m
+            for m in copy.deepcopy(self.state.messages.get(channel, []))
+            if m.get("thread_ts") == ts and m["ts"] != ts
+        ]
 
     def dms(self, user: str) -> list[Json]:
         return self.messages(self.dm_of(user))
@@ -186,7 +219,10 @@ class Workspace:
                     return value
                 left = until - time.monotonic()
                 if left <= 0:
-                    tail = "\n".join(f"{c.method} {str(c.args.get('text', ''))[:120]} -> {c.answer.get('ok')} {c.answer.get('error', '')}" for c in self.state.calls[-12:])
+                    tail = "\n".join(
+                        f"{c.method} {str(c.args.get('text', ''))[:120]} -> {c.answer.get('ok')} {c.answer.get('error', '')}"
+                        for c in self.state.calls[-12:]
+                    )
                     raise AssertionError(f"not within {timeout} s; the last calls:\n{tail}")
                 self.changed.wait(min(left, 0.2))
 
@@ -211,7 +247,14 @@ class Workspace:
         return f"{self.url}/respond/{key}"
 
     def say_privately(self, user: str, channel: str, body: Json) -> None:
-        made = {"to": user, "channel": channel, "ts": self.next_ts(), "text": body.get("text", ""), "blocks": body.get("blocks", []), "ephemeral": True}
+        made = {
+            "to": user,
+            "channel": channel,
+            "ts": self.next_ts(),
+            "text": body.get("text", ""),
+            "blocks": body.get("blocks", []),
+            "ephemeral": True,
+        }
         self.state.ephemerals.append(made)
         self.touch()
 
@@ -219,15 +262,26 @@ class Workspace:
         known = self.state.users[user]
         return {"id": user, "name": known["name"], "username": known["name"], "team_id": known["team_id"]}
 
-    def click(self, user: str, place: str, action_id: str, *, ts: str = "", option: Json | str | None = None) -> Reply:
+    def click(
+        self, user: str, place: str, action_id: str, *, ts: str = "", option: Json | str | None = None
+    ) -> Reply:
         """Press the element with this action id in a message (of a channel) or in an open view."""
         holder, container = self._holder(user, place, ts)
         block, element = self._element(holder, action_id)
-        action: Json = {"action_id": element["action_id"], "block_id": block["block_id"], "type": element["type"], "action_ts": self.next_ts()}
+        action: Json = {
+            "action_id": element["action_id"],
+            "block_id": block["block_id"],
+            "type": element["type"],
+            "action_ts": self.next_ts(),
+        }
         if element["type"] == "button":
             action |= {"value": element.get("value", ""), "text": element["text"]}
         else:
-            action["selected_option"] = option if isinstance(option, dict) else {"text": {"type": "plain_text", "text": "x"}, "value": str(option)}
+            action["selected_option"] = (
+                option
+                if isinstance(option, dict)
+                else {"text": {"type": "plain_text", "text": "x"}, "value": str(option)}
+            )
         payload: Json = {
             "type": "block_actions", "user": self._person(user), "team": {"id": self.state.users[user]["team_id"], "domain": "sandbox"},
             "api_app_id": "A0SANDBOX", "token": "t", "trigger_id": self.trigger(user), "container": container, "actions": [action],
@@ -242,17 +296,31 @@ class Workspace:
     def _holder(self, user: str, place: str, ts: str) -> tuple[Json, Json]:
         if place in self.state.views:
             return self.state.views[place], {"type": "view", "view_id": place}
-        pool = [*self.state.messages.get(place, []), *(e for e in self.state.ephemerals if e["to"] == user and e["channel"] == place)]
+        pool = [
+            *self.state.messages.get(place, []),
+            *(e for e in self.state.ephemerals if e["to"] == user and e["channel"] == place),
+        ]
         found = next(m for m in reversed(pool) if not ts or m["ts"] == ts)
-        return found, {"type": "message", "message_ts": found["ts"], "channel_id": place, "is_ephemeral": bool(found.get("ephemeral"))}
+        return found, {
+            "type": "message",
+            "message_ts": found["ts"],
+            "channel_id": place,
+            "is_ephemeral": bool(found.get("ephemeral")),
+        }
 
     @staticmethod
     def _element(holder: Json, action_id: str) -> tuple[Json, Json]:
         for n, block in enumerate(holder["blocks"]):
             block.setdefault("block_id", f"b{n}")
-            parts = [*block.get("elements", []), *([block["accessory"]] if "accessory" in block else []), *([block["element"]] if "element" in block else [])]
+            parts = [
+                *block.get("elements", []),
+                *([block["accessory"]] if "accessory" in block else []),
+                *([block["element"]] if "element" in block else []),
+            ]
             for part in parts:
-                if part.get("action_id") == action_id or (action_id.endswith("*") and str(part.get("action_id", "")).startswith(action_id[:-1])):
+                if part.get("action_id") == action_id or (
+                    action_id.endswith("*") and str(part.get("action_id", "")).startswith(action_id[:-1])
+                ):
                     return block, part
         raise AssertionError(f"no {action_id} among {[b.get('type') for b in holder['blocks']]}")
 
@@ -283,7 +351,13 @@ class Workspace:
         for block in view["blocks"]:
             if block["type"] == "input":
                 element = block["element"]
-                state[block["block_id"]] = {element["action_id"]: {"type": element["type"], **_initial(element), **values.get(block["block_id"], {})}}
+                state[block["block_id"]] = {
+                    element["action_id"]: {
+                        "type": element["type"],
+                        **_initial(element),
+                        **values.get(block["block_id"], {}),
+                    }
+                }
         payload = {
             "type": "view_submission", "user": self._person(user), "team": {"id": self.state.users[user]["team_id"], "domain": "sandbox"},
             "api_app_id": "A0SANDBOX", "token": "t", "trigger_id": self.trigger(user), "view": {**view, "state": {"values": state}},
@@ -303,7 +377,11 @@ class Workspace:
         """Over the socket, or signed over HTTP where `http_url` is set."""
         envelope_id = envelope_id or str(uuid.uuid4())
         started = time.perf_counter()
-        body = self._by_http(kind, payload, wait) if self.http_url else self.send_envelope(kind, payload, envelope_id, wait)
+        body = (
+            self._by_http(kind, payload, wait)
+            if self.http_url
+            else self.send_envelope(kind, payload, envelope_id, wait)
+        )
         ms = (time.perf_counter() - started) * 1000
         return Reply(body is not None, body, ms, (kind, payload), envelope_id)
 
@@ -319,7 +397,11 @@ class Workspace:
         request = urllib.request.Request(
             self.http_url,
             data=body,
-            headers={"Content-Type": "application/x-www-form-urlencoded", "X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={signed}"},
+            headers={
+                "Content-Type": "application/x-www-form-urlencoded",
+                "X-Slack-Request-Timestamp": stamp,
+                "X-Slack-Signature": f"v0={signed}",
+            },
         )
         try:
             with urllib.request.urlopen(request, timeout=wait) as answer:
