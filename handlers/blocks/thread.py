@@ -22,7 +22,7 @@ from advisor.core.model import (
 from advisor.core.report import Difference, usage_of
 from handlers.blocks import kit, words
 from handlers.blocks.audit import AuditView
-from handlers.blocks.kit import Json, Message
+from handlers.blocks.kit import Json, Message, Part
 
 ROWS = 99
 """Rows below the head of a table at most (a table block holds 100, docs.slack.dev)."""
@@ -197,6 +197,7 @@ def _breakdown_of_one(view: AuditView, service: str, users: Sequence[EntityUse])
     noun = view.entity.kind.value if view.entity else "role"
     bullets = []
     title = f"Who used {service}? "
+    line: list[Part]
     if last is None:
         line = [
             kit.text(title, bold=True),
@@ -212,7 +213,7 @@ def _breakdown_of_one(view: AuditView, service: str, users: Sequence[EntityUse])
             kit.text(f"The {noun} itself, last on "),
             kit.date(last, time=True),
             tail,
-        ]  # type: ignore[list-item]
+        ]
         text = f"{service} was last attempted by {view.name} on {kit.minute(last)}{place}, {days} before the report."
         if noun == "role":
             held = "which person or workload held the role. CloudTrail can tell, around that time"
