@@ -14,6 +14,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from tests.sandbox.slack.page_api import PageApi
 from tests.sandbox.slack.web import Web
 from tests.sandbox.slack.workspace import APP_TOKEN, BOT_TOKEN, Call, Fault, Json, Workspace
 
@@ -35,7 +36,7 @@ class Slack(Workspace):
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._port = 0
-        self.extra: list[web.RouteDef] = []
+        self.knobs: list[Json] = []
 
     def start(self, port: int = 0) -> Slack:
         self._port = port
@@ -69,7 +70,7 @@ class Slack(Workspace):
                 web.get("/link", self._link),
                 web.post("/upload/{file}", self._uploaded),
                 web.post("/respond/{key}", self._respond),
-                *self.extra,
+                *PageApi(self, self.knobs).routes(),
             ]
         )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
