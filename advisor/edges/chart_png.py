@@ -56,14 +56,15 @@ def render(spec: dict[str, Any]) -> bytes:
             ha=align,
             color=INK,
             fontsize=8,
+            bbox={"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85},
         )
     axes.set_yticks(range(len(bars)), [b["name"] for b in bars], color=INK)
     axes.set_ylim(len(bars) - 0.4, -0.6)
     axes.set_xlim(-tracked, 6)
-    ticks = [t for t in (400, 365, 270, 180, 90, 30, 0) if t <= tracked]
+    ticks = [t for t in (400, 270, 180, 90, 0) if t <= tracked]
     axes.set_xticks(
-        [-t for t in ticks if t != 365],
-        [("report" if t == 0 else f"{t} d before") for t in ticks if t != 365],
+        [-t for t in ticks],
+        [("report" if t == 0 else f"{t} d before") for t in ticks],
         color=SOFT,
         fontsize=8,
     )
