@@ -107,7 +107,7 @@ def _policies(desk: Desk, followup: Followup, request: Request, entity: Entity) 
     snapshot_id = desk.store.entities.save_snapshot(snapshot)
     result = {
         "snapshot": snapshot_id,
-        "grants": {s: [[g.policy, g.group] for g in found] for s, found in grants.items()},
+        "grants": {s: [[g.arn or g.policy, g.group] for g in found] for s, found in grants.items()},
         "others": others,
     }
     _answer(desk, followup, request, json.dumps(result))

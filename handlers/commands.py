@@ -80,7 +80,7 @@ def _options(text: str, words: list[str]) -> tuple[_Options, list[str], UsageErr
     plain = [w for w in words if "=" not in w and w.casefold() not in FLAGS]
     for word in words:
         key, equals, value = word.partition("=")
-        key = key.casefold()
+        key, value = key.casefold(), value.strip(_QUOTES)
         named = bool(rest) and rest[0].casefold() in KINDS and len(rest) > 1
         if equals and key in KEYS:
             options, error = _keyed(text, options, word, key, value, words)
@@ -173,9 +173,10 @@ def _by_arn(
 
 
 def _extra(text: str, rest: list[str]) -> UsageError:
-    extra = rest[2] if len(rest) > 2 and not rest[0].startswith("arn:") else rest[-1]
+    at = 2 if len(rest) > 2 and not rest[0].startswith("arn:") else len(rest) - 1
+    extra = rest[at]
     near = difflib.get_close_matches(extra.casefold(), FLAGS, n=1, cutoff=0.6)
-    kept = " ".join(w for w in rest if w != extra)
+    kept = " ".join(w for n, w in enumerate(rest) if n < at)
     hint = "One entity at a time; the options are account=, actions, days= and fresh. Nearest:"
     return UsageError(text, extra, hint, (f"/iam-audit {kept}{' ' + near[0] if near else ''}",))
 

@@ -12,6 +12,7 @@ from advisor.core.errors import AwsError
 from advisor.core.model import (
     Account,
     EntityUse,
+    Failure,
     Followup,
     FollowupKind,
     JobState,
@@ -231,7 +232,7 @@ class Draw:
         if followup.kind is FollowupKind.HISTORY:
             return self._history(view, report)
         if view.report is None:
-            return None
+            return thread.failed(view, Failure("thinned"), _PRESSED[followup.kind])
         if followup.kind is FollowupKind.ACTIONS:
             return thread.actions(view, rung)
         if followup.kind is FollowupKind.BREAKDOWN:

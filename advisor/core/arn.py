@@ -10,7 +10,7 @@ from advisor.core.model import Kind
 PARTITIONS = ("aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc")
 
 _NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
-_ACCOUNT = re.compile(r"\d{12}|aws")
+_ACCOUNT = re.compile(r"[0-9]{12}|aws")
 
 
 @dataclass(frozen=True, slots=True)

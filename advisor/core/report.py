@@ -13,6 +13,7 @@ from advisor.core.model import (
     ActionRow,
     Entity,
     Finding,
+    Grant,
     Granularity,
     Kind,
     Policy,
@@ -104,7 +105,6 @@ class _Grants:
 
     def __init__(self, report: Report, snapshot: Snapshot, rules: Rules, catalogue: Catalogue) -> None:
         self._snapshot = snapshot
-        self._by_name = {(p.name, p.group): p for p in snapshot.policies}
         self._listed = {s.namespace: s for s in report.services}
         self._catalogue = catalogue
         self._report = report
@@ -127,11 +127,18 @@ class _Grants:
             return self._passing(row, self._of_policy())
         if not row.grants:
             return _Ruling(Verdict.ASK, Why.GRANT_UNKNOWN)
-        found = [self._by_name.get((g.policy, g.group)) for g in row.grants]
-        rulings = [self._of_grant(p) for p in found]
+        rulings = [self._of_grant(p) for g in row.grants for p in self._behind(g)]
         order = (Verdict.KEEP, Verdict.ASK, Verdict.REMOVE)
         worst = min(rulings, key=lambda r: order.index(r.verdict))
         return self._passing(row, worst)
+
+    def _behind(self, grant: Grant) -> list[Policy | None]:
+        """The policies that a grant means: a managed one by its ARN, however often it comes; an inline one by its name."""
+        if grant.arn:
+            found = [p for p in self._snapshot.policies if p.arn == grant.arn]
+        else:
+            found = [p for p in self._snapshot.policies if (p.arn, p.name, p.group) == ("", grant.policy, grant.group)]
+        return [*found] or [None]
 
     def _passing(self, row: ServiceRow, ruling: _Ruling) -> _Ruling:
         """A service with iam:PassRole or its kind is not proven unused by a report that cannot see it."""
@@ -169,11 +176,11 @@ class _Grants:
 
     def _can_detach(self, policy: Policy) -> bool:
         """An AWS managed policy can go only whole: every service in it is listed, and none was attempted."""
-        if policy.name not in self._detachable:
+        if policy.arn not in self._detachable:
             granted = services_granted([policy], self._catalogue)
             rows = [self._listed.get(service) for service in granted]
-            self._detachable[policy.name] = all(r is not None and r.last_at is None for r in rows)
-        return self._detachable[policy.name]
+            self._detachable[policy.arn] = all(r is not None and r.last_at is None for r in rows)
+        return self._detachable[policy.arn]
 
 
 def summarise(report: Report, snapshot: Snapshot, rules: Rules, catalogue: Catalogue) -> Summary:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Annotated
 
+from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -47,7 +48,7 @@ def _accounts(value: str) -> str:
         return value
     pairs = [p.strip().partition("=") for p in value.split(",") if p.strip()]
     if not pairs or not all(
-        alias.strip() and re.fullmatch(r"\d{12}", number.strip()) for alias, _, number in pairs
+        alias.strip() and re.fullmatch(r"[0-9]{12}", number.strip()) for alias, _, number in pairs
     ):
         raise ValueError(
             "takes self, organization, or ALIAS=ACCOUNT pairs such as prod=111111111111,dev=222222222222"
@@ -122,7 +123,10 @@ class Config(BaseSettings):
 
 def load(env_file: Path | None = Path(".env")) -> Config:
     """Read the settings. Raises ConfigError naming every fault: wrong values, missing ones, unknown names."""
-    faults = _unknown(env_file)
+    names = _names(env_file)
+    faults = _unknown(names)
+    if not names & {"SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"}:
+        faults.append("SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP mode): one of them is needed")
     try:
         config = Config(_env_file=env_file)  # type: ignore[call-arg]  # read from the environment
     except ValidationError as error:
@@ -143,14 +147,18 @@ def _fault(name: str, kind: str, message: str) -> str:
     return f"{name.upper()}: {text[:1].lower()}{text[1:]}"
 
 
-def _unknown(env_file: Path | None) -> list[str]:
-    known = {name.upper() for name in Config.model_fields}
-    names = set(os.environ)
+def _names(env_file: Path | None) -> set[str]:
+    """The names that are set to something, in upper case as pydantic reads them."""
+    given = dict(os.environ)
     if env_file and env_file.is_file():
-        lines = env_file.read_text("utf-8").splitlines()
-        names |= {line.removeprefix("export ").partition("=")[0].strip() for line in lines if "=" in line}
+        given |= {k: v or "" for k, v in dotenv_values(env_file).items()} | dict(os.environ)
+    return {name.upper() for name, value in given.items() if value}
+
+
+def _unknown(names: set[str]) -> list[str]:
+    known = {name.upper() for name in Config.model_fields}
     return [
         f"{name}: no such setting"
         for name in names
-        if name.upper().startswith(PREFIX) and name.upper() not in known
+        if name.startswith(PREFIX) and name not in known
     ]

@@ -70,8 +70,22 @@ def card(view: AuditView) -> Message:
             return _done(view)
         case RequestState.FAILED:
             return _failed(view)
+        case RequestState.DONE:
+            return _not_kept(view)
         case _:
             return _under_way(view)
+
+
+def _not_kept(view: AuditView) -> Message:
+    """A card whose result is older than what is kept."""
+    line = "Its result is older than what is kept. Refresh asks AWS for a new one."
+    blocks = [
+        kit.header(f"{view.name}: no result is kept"),
+        kit.rich(kit.section(kit.text(line))),
+        kit.actions(_refresh(view), kit.button("History", "audit.history", view.request.id)),
+        kit.context(*_whose(view)),
+    ]
+    return Message(f"{view.name} {view.where}: {line}", blocks)
 
 
 def minimal(view: AuditView) -> Message:

@@ -236,7 +236,7 @@ def policies(
     usage = {f.service: f.usage for f in view.summary.findings}
     cells, bullets, said = [], [], []
     for policy in snapshot.policies[:ROWS]:
-        held = sorted(s for s, found in grants.items() if (policy.name, policy.group) in found)
+        held = sorted(s for s, found in grants.items() if (policy.arn, "") in found or (not policy.arn and (policy.name, policy.group) in found))
         used = [s for s in held if usage.get(s) is Usage.USED]
         shared = others.get(policy.arn, [])
         cells.append(
@@ -417,7 +417,7 @@ def failed(view: AuditView, failure: Failure, what: str) -> Message:
             kit.text("What helps: ", bold=True),
             kit.text(
                 "press the button again later."
-                if failure.code not in {"refused", "gone"}
+                if failure.code not in {"refused", "gone", "thinned", "no_result"}
                 else words.helps(failure)
             ),
         )

@@ -123,6 +123,7 @@ def because(failure: Failure, entity_name: str, account: Account | None) -> str:
 _BECAUSE = {
     "not_found": "there is nothing of that name",
     "ambiguous": "the name is in several places",
+    "thinned": "the result is older than what is kept",
     "no_result": "this card has no result yet",
     "forbidden": "the person who asked may not",
 }
@@ -141,6 +142,8 @@ def helps(failure: Failure) -> str:
             return "Retry audits the new one. It has another id, so nothing known of the old one counts."
         case "gone":
             return "nothing, if it was meant to go. If it is there again, Retry finds it."
+        case "thinned" | "no_result":
+            return "press Refresh for a new result."
         case "not_found" | "ambiguous":
             return "ask again with another name or account."
         case _:

@@ -36,10 +36,10 @@ class Connection:
         self.mail = threading.Event()
         self.work = threading.Event()
         self._lock = threading.RLock()
-        self._depth = 0
+        self._owner = 0  # the thread whose transaction is open, or 0
         self._wakes: set[threading.Event] = set()
         self._local = threading.local()
-        self._readers: list[sqlite3.Connection] = []
+        self._readers: list[tuple[threading.Thread, sqlite3.Connection]] = []
         self._held = _hold(path)
         try:
             self._write = _open(path)
@@ -54,11 +54,11 @@ class Connection:
         Starts IMMEDIATE: a deferred transaction that reads and then writes fails with "database is locked".
         """
         with self._lock:
-            if self._depth:
+            if self._owner:
                 yield
                 return
             self._write.execute("BEGIN IMMEDIATE")
-            self._depth = 1
+            self._owner = threading.get_ident()
             self._wakes.clear()
             try:
                 yield
@@ -70,7 +70,7 @@ class Connection:
                     self._write.rollback()
                 raise
             finally:
-                self._depth = 0
+                self._owner = 0
             for event in self._wakes:
                 event.set()
 
@@ -80,7 +80,7 @@ class Connection:
 
     def run(self, sql: str, values: Sequence[Value] = ()) -> sqlite3.Cursor:
         """Write (and read what is being written). Only inside `transaction()`."""
-        if not self._depth:
+        if self._owner != threading.get_ident():
             raise RuntimeError("a write outside a transaction")
         return self._write.execute(sql, values)
 
@@ -104,7 +104,7 @@ class Connection:
 
     def rows(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
         """Read. Inside a transaction of this thread it sees what is being written, else what is committed."""
-        if self._depth and self._mine():
+        if self._owner == threading.get_ident():
             return self._write.execute(sql, values).fetchall()
         return self._reader().execute(sql, values).fetchall()
 
@@ -112,12 +112,6 @@ class Connection:
         """The first row, or None."""
         found = self.rows(sql, values)
         return found[0] if found else None
-
-    def _mine(self) -> bool:
-        if not self._lock.acquire(blocking=False):
-            return False
-        self._lock.release()
-        return self._depth > 0
 
     def _reader(self) -> sqlite3.Connection:
         reader: sqlite3.Connection | None = getattr(self._local, "reader", None)
@@ -127,15 +121,20 @@ class Connection:
             reader.execute("PRAGMA query_only = ON")
             self._local.reader = reader
             with self._lock:
-                self._readers.append(reader)
+                self._readers.append((threading.current_thread(), reader))
         return reader
 
     def close(self) -> None:
-        """Close every connection, then let the lock go."""
+        """Close the writer and every reader that nobody uses, then let the lock go.
+
+        A reader whose thread still runs ends with it: closing one under a thread that reads is a crash in SQLite.
+        """
         with self._lock:
-            for reader in self._readers:
-                reader.close()
+            for thread, reader in self._readers:
+                if thread is threading.current_thread() or not thread.is_alive():
+                    reader.close()
             self._readers.clear()
+            self._local = threading.local()
             self._write.close()
             self._held.close()
 
@@ -203,7 +202,10 @@ def look(path: Path) -> None:
 
     `check` uses it beside a running bot: it takes no lock and migrates nothing.
     """
-    conn = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)
+    try:
+        conn = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path} cannot be used as a database: {error}") from error
     try:
         conn.execute("PRAGMA query_only = ON")
         conn.execute("SELECT count(*) FROM sqlite_master").fetchone()

@@ -89,8 +89,8 @@ class Reports:
         return self._whole(row) if row else None
 
     def get(self, report_id: int) -> Report | None:
-        """One visible report with its rows."""
-        row = self._db.row("SELECT * FROM report WHERE id = ? AND complete = 1", (report_id,))
+        """One visible report with its rows; None where it is too old to be kept whole."""
+        row = self._db.row("SELECT * FROM report WHERE id = ? AND complete = 1 AND thinned = 0", (report_id,))
         return self._whole(row) if row else None
 
     def history(self, entity_id: int, granularity: Granularity, until: int, limit: int) -> list[Report]:
