@@ -14,10 +14,12 @@ from advisor.core.model import (
     Failure,
     Followup,
     FollowupKind,
+    Grant,
     Granularity,
     JobState,
     PolicyKind,
     Request,
+    Snapshot,
 )
 from advisor.desk import Desk
 
@@ -107,10 +109,20 @@ def _policies(desk: Desk, followup: Followup, request: Request, entity: Entity) 
     snapshot_id = desk.store.entities.save_snapshot(snapshot)
     result = {
         "snapshot": snapshot_id,
-        "grants": {s: [[g.arn or g.policy, g.group] for g in found] for s, found in grants.items()},
+        "grants": {s: _behind(snapshot, found) for s, found in grants.items()},
         "others": others,
     }
     _answer(desk, followup, request, json.dumps(result))
+
+
+def _behind(snapshot: Snapshot, grants: tuple[Grant, ...]) -> list[tuple[str, str]]:
+    """The policies that these grants mean, as (name, group): managed ones by their ARN, through whatever group."""
+    return [
+        (p.name, p.group)
+        for p in snapshot.policies
+        for g in grants
+        if (p.arn == g.arn if g.arn else (p.arn, p.name, p.group) == ("", g.policy, g.group))
+    ]
 
 
 def _actions(desk: Desk, followup: Followup, request: Request, entity: Entity) -> None:

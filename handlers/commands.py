@@ -178,7 +178,8 @@ def _extra(text: str, rest: list[str]) -> UsageError:
     near = difflib.get_close_matches(extra.casefold(), FLAGS, n=1, cutoff=0.6)
     kept = " ".join(w for n, w in enumerate(rest) if n < at)
     hint = "One entity at a time; the options are account=, actions, days= and fresh. Nearest:"
-    return UsageError(text, extra, hint, (f"/iam-audit {kept}{' ' + near[0] if near else ''}",))
+    line = f"/iam-audit {kept}{' ' + near[0] if near else ''}"
+    return UsageError(text, extra, hint, (line,) if len(line) <= 200 else ())
 
 
 def _unknown(text: str, rest: list[str]) -> UsageError:

@@ -96,7 +96,12 @@ def test_action_level_counts() -> None:
 
 
 def users(count: int, text: str = "") -> list[EntityUse]:
-    return [EntityUse(f"arn:{n}", f"u{n}{text[: NAME - 5]}", "USER" if n % 2 else "ROLE", ago(days=n) if n % 3 else None) for n in range(count)]
+    return [
+        EntityUse(
+            f"arn:{n}", f"u{n}{text[: NAME - 5]}", "USER" if n % 2 else "ROLE", ago(days=n) if n % 3 else None
+        )
+        for n in range(count)
+    ]
 
 
 @pytest.mark.parametrize("text", ["", HOSTILE, LONG])
@@ -129,7 +134,9 @@ def test_a_breakdown_of_a_group_counts_within_the_window() -> None:
 
 def test_a_breakdown_of_a_role_says_what_the_report_cannot() -> None:
     """Which person held the role is in CloudTrail."""
-    payload = thread.breakdown(DONE["role"], "s3", [EntityUse("arn", "DBAdminRole", "ROLE", ago(days=3))], 1).payload()
+    payload = thread.breakdown(
+        DONE["role"], "s3", [EntityUse("arn", "DBAdminRole", "ROLE", ago(days=3))], 1
+    ).payload()
     text = " ".join(strings(payload))
     assert "3 days before the report" in text
     assert "which person or workload held the role" in text
@@ -141,7 +148,10 @@ def test_a_breakdown_of_a_role_says_what_the_report_cannot() -> None:
 def held(count: int, text: str = "") -> Snapshot:
     names = [f"P{n}{text}"[:128] for n in range(count)]
     kinds = list(PolicyKind)
-    found = [Policy(n, kinds[i % 3], "{}", f"arn:{i}", group=text[:128] if i % 2 else "") for i, n in enumerate(names)]
+    found = [
+        Policy(n, kinds[i % 3], "{}", f"arn:{i}", group=text[:128] if i % 2 else "")
+        for i, n in enumerate(names)
+    ]
     return replace(DONE["role"].snapshot, policies=tuple(found))
 
 
@@ -180,16 +190,25 @@ def test_history(name: str, count: int, names: tuple[str, ...]) -> None:
 
 def test_history_says_what_changed() -> None:
     """And each old row uses the window of its own day."""
-    new, old = report(service("s3", ago(days=1)), service("ec2")), report(service("s3"), service("kms"), at=ago(days=30))
+    new, old = (
+        report(service("s3", ago(days=1)), service("ec2")),
+        report(service("s3"), service("kms"), at=ago(days=30)),
+    )
     payload = thread.history(DONE["role"], [new, old], 2, difference(old, new, 90)).payload()
     assert "newly used: s3; newly granted: ec2; no longer granted: kms" in payload["text"]
-    assert table(payload)[1:] == [["2026-11-24 09:12", "2", "1", "0", "1"], ["2026-10-25 09:12", "2", "0", "0", "2"]]
+    assert table(payload)[1:] == [
+        ["2026-11-24 09:12", "2", "1", "0", "1"],
+        ["2026-10-25 09:12", "2", "0", "0", "2"],
+    ]
 
 
 def test_history_without_a_past() -> None:
     """No report, or the first one."""
     assert "No report of DBAdminRole is stored." in checked(thread.history(DONE["role"], [], 0, None))["text"]
-    assert "one stored report, of 24 Nov 2026" in checked(thread.history(DONE["role"], [report()], 1, None))["text"]
+    assert (
+        "one stored report, of 24 Nov 2026"
+        in checked(thread.history(DONE["role"], [report()], 1, None))["text"]
+    )
 
 
 @pytest.mark.parametrize("rung", (0, 1))
@@ -208,7 +227,9 @@ def test_the_words_beside_files(name: str) -> None:
     view = DONE[name]
     assert "1,204 rows" in reply(thread.exported(view, 1204))["text"]
     for rows in (0, 1204):
-        assert "storage_limit_reached" in reply(thread.file_refused(view, rows, "storage_limit_reached"))["text"]
+        assert (
+            "storage_limit_reached" in reply(thread.file_refused(view, rows, "storage_limit_reached"))["text"]
+        )
 
 
 @pytest.mark.parametrize("failure", FAILURES)

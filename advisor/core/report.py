@@ -137,7 +137,11 @@ class _Grants:
         if grant.arn:
             found = [p for p in self._snapshot.policies if p.arn == grant.arn]
         else:
-            found = [p for p in self._snapshot.policies if (p.arn, p.name, p.group) == ("", grant.policy, grant.group)]
+            found = [
+                p
+                for p in self._snapshot.policies
+                if (p.arn, p.name, p.group) == ("", grant.policy, grant.group)
+            ]
         return [*found] or [None]
 
     def _passing(self, row: ServiceRow, ruling: _Ruling) -> _Ruling:

@@ -107,12 +107,13 @@ def accounts(rows: Sequence[tuple[Account, str, str]]) -> Message:
         [kit.cell(a.alias or ("own" if a.own else "")), kit.cell(a.id), kit.cell(state, 200), kit.cell(at)]
         for a, state, at in rows[:99]
     ]
+    kept = kit.within(cells, 8_500)
     can = sum(state == "yes" for _, state, _ in rows)
-    more = f" {len(rows) - 99:,} more are not shown." if len(rows) > 99 else ""  # a table holds 100
+    more = f" {len(rows) - len(kept):,} more are not shown." if len(rows) > len(kept) else ""
     text = f"{words.some(len(rows), 'account')}: {can} of {len(rows)} can be read."
     bad = [f"{words.account_word(a)} ({state})" for a, state, _ in rows if state != "yes"]
     text += f" Not: {', '.join(bad[:5])}." if bad else ""
-    table = kit.table(heads, cells, [kit.WIDE, kit.WIDE, kit.WRAPPED, kit.WIDE])
+    table = kit.table(heads, kept, [kit.WIDE, kit.WIDE, kit.WRAPPED, kit.WIDE])
     return Message(text, [table, kit.small(f"{ONLY_YOU}{more}")])
 
 

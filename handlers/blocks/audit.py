@@ -215,7 +215,7 @@ def _done(view: AuditView) -> Message:
     if view.owner_tag and not view.owner_id:
         blocks.append(
             kit.small(
-                f"Owner tag, as written: “{kit.clip(view.owner_tag, kit.TAG)}” (no such person in Slack)"
+                f"Owner tag, as written: “{kit.clip(view.owner_tag, kit.NAME)}” (no such person in Slack)"
             )
         )
     blocks += [kit.rich(_numbers(view)), kit.divider(), kit.rich(*_judgement(view)), *_buttons(view)]
@@ -247,7 +247,7 @@ def _provenance(view: AuditView) -> list[Any]:
     if entity.kind is Kind.GROUP and snapshot:
         line += f", {words.some(snapshot.reach, 'member')}"
     if entity.path not in {"", "/"}:
-        line += f", path {kit.clip(entity.path, kit.TAG)}"
+        line += f", path {kit.clip(entity.path, kit.NAME)}"
     if entity.created_at:
         line += f", {_age(report.created_at - entity.created_at)} old"
     parts: list[Any] = [kit.plain(line, 400)]
@@ -259,7 +259,7 @@ def _provenance(view: AuditView) -> list[Any]:
         parts.append(kit.plain(f"Owner unknown: no tag “{view.owner_key}”", 200))
     parts.append(kit.fixed(f"Asked by <@{view.request.user}>"))
     if view.request.not_asked:
-        parts.append(kit.plain("Not asked: " + ", ".join(view.request.not_asked), 300))
+        parts.append(kit.plain("Not asked: " + ", ".join(view.request.not_asked), 150))
     return parts
 
 
@@ -454,7 +454,7 @@ def _judgement(view: AuditView) -> list[Any]:
     if view.snapshot and view.snapshot.description:
         out += [
             kit.section(kit.text("Description, as written in AWS:", bold=True)),
-            kit.quote(view.snapshot.description),
+            kit.quote(view.snapshot.description, 120),
         ]
     if summary.protected:
         reason, instead = _GUARDS[summary.protected]

@@ -37,6 +37,9 @@ Part = (
 )
 Json = dict[str, Any]
 
+SPOKEN = 700
+"""How long the fallback text is at most: a notification and a screen reader say it."""
+
 NAME, REASON, TAG = 64, 500, 120
 """How long a name, a reason (or description) and a tag (or path) are drawn at most."""
 
@@ -149,9 +152,9 @@ def preformatted(value: str) -> RichTextPreformattedElement:
     return RichTextPreformattedElement(elements=[text(value)])
 
 
-def quote(value: str) -> RichTextQuoteElement:
+def quote(value: str, limit: int = REASON) -> RichTextQuoteElement:
     """Somebody else's words."""
-    return RichTextQuoteElement(elements=[text(clip(value, REASON))])
+    return RichTextQuoteElement(elements=[text(clip(value, limit))])
 
 
 def rich(*elements: Any) -> RichTextBlock:
@@ -258,6 +261,17 @@ WRAPPED: Json = {"is_wrapped": True}
 RIGHT: Json = {"align": "right"}
 
 
+def within(rows: Sequence[Sequence[Json]], limit: int) -> list[Sequence[Json]]:
+    """As many whole rows as a table of so many characters holds."""
+    kept, size = [], 0
+    for row in rows:
+        size += sum(len(str(c["text"])) for c in row)
+        if size > limit:
+            break
+        kept.append(row)
+    return kept
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A message without its place: `text` is what a notification and a screen reader say."""
@@ -268,7 +282,12 @@ class Message:
     def payload(self) -> Json:
         """The arguments of chat.postMessage that are the same everywhere."""
         blocks = [b if isinstance(b, dict) else b.to_dict() for b in self.blocks]
-        return {"text": escape(self.text), "blocks": blocks, "unfurl_links": False, "unfurl_media": False}
+        return {
+            "text": escape(clip(self.text, SPOKEN)),
+            "blocks": blocks,
+            "unfurl_links": False,
+            "unfurl_media": False,
+        }
 
     def answer(self) -> Json:
         """The body of an acknowledgement that only the asker sees."""

@@ -37,27 +37,24 @@ def services(view: AuditView, rung: int) -> Message:
     if view.request.asked.granularity is Granularity.ACTION:
         return actions(view, rung)
     rows = view.summary.findings
-    shown = [f for f in rows if f.last_at or len(rows) <= _LARGE][:ROWS]
+    wanted = [f for f in rows if f.last_at or len(rows) <= _LARGE][:ROWS]
     heads = ["Service", "Use", "What happens", "Last attempt (UTC)", "Days before", "Granted by"]
-    blocks: list[Any] = []
-    if len(shown) < len(rows):
-        line = f"{len(shown):,} of {len(rows):,} services had any attempt. "
-        rest = f"The other {len(rows) - len(shown):,} had none seen in up to 400 days; they are in the CSV, not in this table."
-        blocks.append(kit.rich(kit.section(kit.text(line, bold=True), kit.text(rest))))
     cells = [
         [
             kit.cell(f.service),
             kit.cell(words.USE[f.usage]),
-            kit.cell(words.fate(f), 100),
+            kit.cell(words.fate(f), 80),
             kit.cell(f.last_at.date().isoformat() if f.last_at else ""),
             kit.number(f.days) if f.days is not None else kit.cell(""),
-            kit.cell(", ".join(f.policies), 90),
+            kit.cell(", ".join(f.policies), 60),
         ]
-        for f in shown
+        for f in wanted
     ]
     settings = [kit.WIDE, kit.WIDE, kit.WRAPPED, kit.WIDE, kit.RIGHT, kit.WIDE]
-    blocks += _rungs(f"Services of {view.name}", heads, cells, settings, rung)
-    blocks.append(kit.small(_NOTE + kit.minute(report.created_at) + "."))
+    drawn, count = _rungs(f"Services of {view.name}", heads, cells, settings, rung)
+    left = _left_out(rows, count)
+    lead = [kit.rich(kit.section(kit.text(left)))] if left else []
+    blocks: list[Any] = [*lead, *drawn, kit.small(_NOTE + kit.minute(report.created_at) + ".")]
     used = ", ".join(
         f"{f.service} {words.USE[f.usage].lower()} {kit.day(f.last_at)}" for f in rows[:3] if f.last_at
     )
@@ -68,42 +65,51 @@ def services(view: AuditView, rung: int) -> Message:
     return Message(text + (f" {untold} more cannot be told." if untold else ""), blocks)
 
 
+def _left_out(rows: Sequence[Finding], shown: int) -> str:
+    """What the table does not hold, by what is known of it: an untold service had not "no attempt"."""
+    counts = Counter(f.usage for f in rows[shown:])
+    tried = sum(f.last_at is not None for f in rows)
+    granted = sum(f.usage is not Usage.UNTRACKED for f in rows)
+    parts = [
+        f"{n:,} {what}"
+        for n, what in (
+            (counts[Usage.USED] + counts[Usage.STALE], "with an attempt"),
+            (counts[Usage.NEVER], "with no attempt seen in up to 400 days"),
+            (counts[Usage.UNTRACKED], "that cannot be told"),
+        )
+        if n
+    ]
+    if not parts:
+        return ""
+    left = f"{len(rows) - shown:,} more rows are in the CSV, not here: {', '.join(parts)}."
+    return f"{tried:,} of {granted:,} services had any attempt. {left}"
+
+
 def _rungs(
     title: str, heads: Sequence[str], rows: list[list[Json]], settings: Sequence[Json], rung: int
-) -> list[Any]:
-    """The same rows in the richest form that Slack has not refused yet."""
+) -> tuple[list[Any], int]:
+    """The same rows in the richest form that Slack has not refused yet, and how many of them it holds."""
     if not rows:
-        return [kit.rich(kit.section(kit.text("No rows.")))]
+        return [kit.rich(kit.section(kit.text("No rows.")))], 0
+    kept = kit.within(rows, 8_500)
     if rung == 0:
-        return [kit.data_table(title, heads, rows)]
+        return [kit.data_table(title, heads, kept)], len(kept)
     if rung == 1:
-        return [kit.table(heads, _within(rows, 9_000), settings)]
-    lines = [[str(c["text"]) for c in row] for row in rows]
-    widths = [max(len(h), *(min(30, len(line[n])) for line in lines)) for n, h in enumerate(heads)]
+        return [kit.table(heads, kept, settings)], len(kept)
+    lines = [[kit.clip(str(c["text"]), 30) for c in row] for row in rows]
+    widths = [max(len(h), *(len(line[n]) for line in lines)) for n, h in enumerate(heads)]
     drawn = [
-        "  ".join(kit.clip(c, 30).ljust(w) for c, w in zip(line, widths, strict=True)).rstrip()
+        "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip()
         for line in [list(heads), *lines]
     ]
-    kept, size = [], 0
-    for line in drawn:
+    size, count = len(drawn[0]), 0
+    for line in drawn[1:]:
         size += len(line) + 1
         if size > 8_500:  # a reply is cut at a whole row below 9,000 characters
             break
-        kept.append(line)
-    left = len(drawn) - len(kept)
-    out = [kit.rich(kit.section(kit.text(title, bold=True)), kit.preformatted("\n".join(kept)))]
-    return [*out, kit.small(f"{left} more rows are in the CSV.")] if left else out
-
-
-def _within(rows: list[list[Json]], limit: int) -> list[list[Json]]:
-    """As many whole rows as a table of so many characters holds."""
-    kept, size = [], 0
-    for row in rows:
-        size += sum(len(str(c["text"])) for c in row)
-        if size > limit:
-            break
-        kept.append(row)
-    return kept
+        count += 1
+    text = "\n".join(drawn[: count + 1])
+    return [kit.rich(kit.section(kit.text(title, bold=True)), kit.preformatted(text))], count
 
 
 def actions(view: AuditView, rung: int) -> Message:
@@ -116,9 +122,9 @@ def actions(view: AuditView, rung: int) -> Message:
     heads = ["Service", f"Used in {view.days} days", "Stale", "No attempt", "Not tracked", "Last (UTC)"]
     cells = []
     for service, rows in order[:ROWS]:
-        count = Counter(f.usage for f in rows)
+        by_use = Counter(f.usage for f in rows)
         last = max((f.last_at for f in rows if f.last_at), default=None)
-        numbers = [kit.number(count[u]) for u in (Usage.USED, Usage.STALE, Usage.NEVER, Usage.UNTRACKED)]
+        numbers = [kit.number(by_use[u]) for u in (Usage.USED, Usage.STALE, Usage.NEVER, Usage.UNTRACKED)]
         cells.append([kit.cell(service), *numbers, kit.cell(last.date().isoformat() if last else "")])
     total = Counter(f.usage for f in found)
     lead = kit.rich(
@@ -128,11 +134,12 @@ def actions(view: AuditView, rung: int) -> Message:
         )
     )
     settings = [kit.WIDE, kit.RIGHT, kit.RIGHT, kit.RIGHT, kit.RIGHT, kit.WIDE]
-    blocks: list[Any] = [lead, *_rungs(f"Actions of {view.name}", heads, cells, settings, rung)]
+    drawn, count = _rungs(f"Actions of {view.name}", heads, cells, settings, rung)
+    blocks: list[Any] = [lead, *drawn]
     used = [f"{f.service}:{f.action}" for f in found if f.usage is Usage.USED]
     if used:
         blocks.append(kit.rich(kit.bullets([kit.labelled("Used: ", words.listed(used, "in the CSV"))])))
-    more = f" {len(order) - ROWS} more services are in the CSV." if len(order) > ROWS else ""
+    more = f" {len(order) - count} more services are in the CSV." if len(order) > count else ""
     blocks.append(
         kit.small(
             f"Report of {kit.minute(_report(view).created_at)}. Export CSV on an action-level card lists every action.{more}"
@@ -178,10 +185,11 @@ def breakdown(view: AuditView, service: str, users: Sequence[EntityUse], reach: 
         for u in users[:ROWS]
     ]
     heads = ["Who", "Kind", "Last attempt (UTC)", "Days before"]
-    table = kit.table(heads, _within(cells, 9_000), [kit.WIDE, kit.WIDE, kit.WIDE, kit.RIGHT])
+    kept = kit.within(cells, 8_500)
+    table = kit.table(heads, kept, [kit.WIDE, kit.WIDE, kit.WIDE, kit.RIGHT])
     note = f"One who used {service} through another policy shows no attempt here. Report of {kit.minute(report.created_at)}."
-    if len(users) > ROWS:
-        note += f" {len(users) - ROWS:,} more are not shown."
+    if len(users) > len(kept):
+        note += f" {len(users) - len(kept):,} more are not shown."
     names = ", ".join(u.name for u in used[:5])
     text = f"{service} through {view.name}: {line[:-1]}" + (f" ({names})." if names else ".")
     return Message(
@@ -234,9 +242,11 @@ def policies(
 ) -> Message:
     """What grants what, read from AWS now."""
     usage = {f.service: f.usage for f in view.summary.findings}
-    cells, bullets, said = [], [], []
+    cells: list[list[Json]] = []
+    details: list[tuple[str, str]] = []
+    said: list[str] = []
     for policy in snapshot.policies[:ROWS]:
-        held = sorted(s for s, found in grants.items() if (policy.arn, "") in found or (not policy.arn and (policy.name, policy.group) in found))
+        held = sorted(s for s, found in grants.items() if (policy.name, policy.group) in found)
         used = [s for s in held if usage.get(s) is Usage.USED]
         shared = others.get(policy.arn, [])
         cells.append(
@@ -253,11 +263,8 @@ def policies(
             parts += [f"{label} {words.listed(names)}"] if names else []
         if shared:
             parts.append("also on " + words.listed([h.partition("/")[2] for h in shared]))
-        bullets.append(
-            kit.labelled(
-                f"{kit.clip(policy.name, kit.NAME)}: ", " · ".join(parts) or "allows no service of the report"
-            )
-        )
+        rest = " · ".join(parts) or "allows no service of the report"
+        details.append((f"{kit.clip(policy.name, kit.NAME)}: ", rest))
         said.append(f"{kit.clip(policy.name, kit.NAME)} ({len(held)}, of which {len(used)} used)")
     if not cells:
         none = f"No policy grants {view.name} anything now."
@@ -267,19 +274,29 @@ def policies(
         kit.text(" · read from AWS now, not at the time of the report"),
     )
     heads = ["Policy", "Kind", "Services", f"Used in {view.days} days"]
-    table = kit.table(heads, cells, [kit.WIDE, kit.WRAPPED, kit.RIGHT, kit.RIGHT])
+    kept = kit.within(cells, 5_000)
+    table = kit.table(heads, kept, [kit.WIDE, kit.WRAPPED, kit.RIGHT, kit.RIGHT])
     note = "A Deny in another policy, a boundary or an organisation policy may block what is granted here."
-    shown = bullets[:20]
-    text = f"{words.some(len(cells), 'policy', 'policies')} of {view.name}: {', '.join(said[:3])}" + (
-        "." if len(said) <= 3 else f" and {len(said) - 3} more."
+    shown, told = [], 0
+    for what, rest in details:
+        told += len(what) + len(rest)
+        if told > 3_000:
+            break
+        shown.append(kit.labelled(what, rest))
+    left = len(snapshot.policies) - len(kept)
+    note += f" {left:,} more policies are not shown." if left else ""
+    details_block = [kit.rich(kit.bullets(shown))] if shown else []
+    text = (
+        f"{words.some(len(snapshot.policies), 'policy', 'policies')} of {view.name}: {', '.join(said[:3])}"
+        + ("." if len(said) <= 3 else f" and {len(said) - 3} more.")
     )
-    return Message(text, [kit.rich(lead), table, kit.rich(kit.bullets(shown)), kit.small(note)])
+    return Message(text, [kit.rich(lead), table, *details_block, kit.small(note)])
 
 
 def _kind(policy: Policy, shared: Sequence[str]) -> str:
     base = _KINDS.get(policy.kind, "Managed")
     if policy.group:
-        return f"{base if policy.kind is not PolicyKind.INLINE else 'Inline'}, through group {policy.group}"
+        return f"{base if policy.kind is not PolicyKind.INLINE else 'Inline'}, through group {kit.clip(policy.group, kit.NAME)}"
     if policy.kind is PolicyKind.CUSTOMER:
         return f"Managed, also on {words.some(len(shared), 'other')}" if shared else "Managed, this one only"
     return base

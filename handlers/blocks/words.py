@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from advisor.core.model import Account, Entity, Failure, Finding, Granularity, Kind, Usage, Verdict, Why
+from handlers.blocks.kit import NAME, clip
 
 NAMES_IN_FULL = 20
 NAMES_OF_MANY = 8
@@ -28,7 +29,7 @@ def kind_of(entity: Entity) -> str:
 
 def account_name(account: Account) -> str:
     """prod (111111111111); never an account without its number."""
-    return f"{account.alias} ({account.id})" if account.alias else f"account {account.id}"
+    return f"{clip(account.alias, 40)} ({account.id})" if account.alias else f"account {account.id}"
 
 
 def account_word(account: Account) -> str:
@@ -38,14 +39,15 @@ def account_word(account: Account) -> str:
 
 def listed(names: Sequence[str], tail: str = "in the thread") -> str:
     """All names up to 20, else the first 8 and how many more."""
-    if len(names) <= NAMES_IN_FULL:
+    names = [clip(n, NAME) for n in names]
+    if len(names) <= NAMES_IN_FULL and sum(map(len, names)) <= 400:
         return ", ".join(names)
     return f"{', '.join(names[:NAMES_OF_MANY])} and {len(names) - NAMES_OF_MANY:,} more {tail}"
 
 
 def why(finding: Finding) -> str:
     """The reason of a verdict in a few words, as it stands in brackets after a service."""
-    detail = finding.detail
+    detail = clip(finding.detail, NAME)
     match finding.why:
         case Why.SHARED:
             return f"policy shared with {some(int(detail), 'other')}"
@@ -89,7 +91,16 @@ def grouped(findings: Iterable[Finding]) -> str:
     by_reason: dict[str, list[str]] = {}
     for finding in findings:
         by_reason.setdefault(why(finding), []).append(finding.service)
-    return " · ".join(f"{listed(sorted(names))} ({reason})" for reason, names in by_reason.items())
+    parts = [f"{listed(sorted(names))} ({reason})" for reason, names in by_reason.items()]
+    shown: list[str] = []
+    size = 0
+    for part in parts:
+        size += len(part)
+        if shown and size > 360:  # a parent card stays within one screen
+            break
+        shown.append(part)
+    left = len(parts) - len(shown)
+    return " · ".join(shown) + (f" · and {some(left, 'more reason')} in the thread" if left else "")
 
 
 def because(failure: Failure, entity_name: str, account: Account | None) -> str:

@@ -302,7 +302,9 @@ def _granting(holders: list[tuple[str, Any]], namespace: str) -> list[dict[str, 
         for policy in holder.managed_policies.values():
             if any(s == namespace for s, _ in iam_rules.allowed([_default_text(policy)])):
                 row = {"PolicyName": policy.name, "PolicyType": "MANAGED", "PolicyArn": policy.arn}
-                if row not in found:  # EntityType and EntityName are null for managed policies (API reference)
+                if (
+                    row not in found
+                ):  # EntityType and EntityName are null for managed policies (API reference)
                     found.append(row)
     return found
 

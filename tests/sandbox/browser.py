@@ -36,7 +36,9 @@ class Browser:
             options.add_argument(flag)
         if dark:
             options.add_argument("--force-dark-mode")
-        self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(shutil.which("chromedriver"))))
+        self.driver = webdriver.Chrome(
+            options=options, service=webdriver.ChromeService(str(shutil.which("chromedriver")))
+        )
         self.driver.set_window_size(*size)
 
     def close(self) -> None:
@@ -55,7 +57,11 @@ class Browser:
 
     def text(self, css: str) -> str:
         """What is shown there, as one text; redrawn parts are read anew."""
-        return str(self.driver.execute_script("return [...document.querySelectorAll(arguments[0])].map(n => n.innerText).join('\\n')", css))
+        return str(
+            self.driver.execute_script(
+                "return [...document.querySelectorAll(arguments[0])].map(n => n.innerText).join('\\n')", css
+            )
+        )
 
     def say(self, text: str) -> None:
         box = self.find("#text")[0]

@@ -40,6 +40,7 @@ class Connection:
         self._wakes: set[threading.Event] = set()
         self._local = threading.local()
         self._readers: list[tuple[threading.Thread, sqlite3.Connection]] = []
+        self._reading = threading.Lock()  # of that list alone: a first read never waits for a write
         self._held = _hold(path)
         try:
             self._write = _open(path)
@@ -120,7 +121,11 @@ class Connection:
             reader.row_factory = sqlite3.Row
             reader.execute("PRAGMA query_only = ON")
             self._local.reader = reader
-            with self._lock:
+            with self._reading:
+                for thread, left in self._readers:
+                    if not thread.is_alive():
+                        left.close()
+                self._readers = [(t, r) for t, r in self._readers if t.is_alive()]
                 self._readers.append((threading.current_thread(), reader))
         return reader
 
@@ -129,7 +134,7 @@ class Connection:
 
         A reader whose thread still runs ends with it: closing one under a thread that reads is a crash in SQLite.
         """
-        with self._lock:
+        with self._lock, self._reading:
             for thread, reader in self._readers:
                 if thread is threading.current_thread() or not thread.is_alive():
                     reader.close()

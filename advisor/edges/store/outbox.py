@@ -80,20 +80,16 @@ class Outbox:
         What stands under a card that is not posted yet waits for it; what was being sent when a process died comes
         back here as `sending`.
         """
+        # The window keeps the oldest of each card, due or not; only then is it asked whether its time has come.
         rows = self._db.rows(
-            "SELECT n.*, coalesce(n.parent_id, n.id) AS root, p.state AS parent_state FROM notice n "
-            "LEFT JOIN notice p ON p.id = n.parent_id WHERE n.state IN ('due', 'sending') ORDER BY n.id LIMIT 2000"
+            "SELECT * FROM (SELECT n.*, p.state AS parent_state, row_number() OVER ("
+            "PARTITION BY coalesce(n.parent_id, n.id) ORDER BY n.id) AS place FROM notice n "
+            "LEFT JOIN notice p ON p.id = n.parent_id WHERE n.state IN ('due', 'sending')) "
+            "WHERE place = 1 AND not_before <= ? AND coalesce(parent_state, '') NOT IN ('due', 'sending') "
+            "ORDER BY id LIMIT 500",
+            (stamp(now),),
         )
-        first: dict[int, Notice] = {}
-        for row in rows:
-            if row["root"] in first:
-                continue
-            first[row["root"]] = notice_of(row)
-        due = stamp(now)
-        ready = {
-            r["id"] for r in rows if r["not_before"] <= due and r["parent_state"] not in {"due", "sending"}
-        }
-        return [n for n in first.values() if n.id in ready]
+        return [notice_of(r) for r in rows]
 
     def sending(self, notice_id: int, now: datetime) -> None:
         """About to be sent: committed first, so that a crash is known to have been in the middle."""

@@ -37,7 +37,7 @@ class PageApi:
         async def guarded(request: web.Request) -> web.StreamResponse:
             origin = request.headers.get("Origin")
             local = (request.host or "").partition(":")[0] in {"127.0.0.1", "localhost"}
-            if not local or (origin and origin not in {f"http://{request.host}"}):
+            if not local or (origin and origin != f"http://{request.host}"):
                 return web.Response(status=403, text="local only")
             return await handler(request)
 
