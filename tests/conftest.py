@@ -7,11 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.sandbox import world as story
 from tests.sandbox.aws import Aws, Knobs
 from tests.sandbox.slack import Slack
 from tests.scenarios.stage import Stage
+
+# Shared machines are slow at times, and a failure must come back by its own words, not from a file.
+settings.register_profile("project", deadline=None, database=None)
+settings.load_profile("project")
 
 
 @pytest.fixture(autouse=True)
@@ -26,10 +31,24 @@ def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def seeded() -> Iterator[tuple[Aws, story.World]]:
-    """One AWS with the story in it; tests put back what they change."""
+def running() -> Iterator[Aws]:
+    """One AWS for a whole run."""
     with Aws() as aws:
-        yield aws, story.seed(aws)
+        yield aws
+
+
+@pytest.fixture
+def seeded(running: Aws, worlds: list[story.World]) -> tuple[Aws, story.World]:
+    """The story in it, told again where another sandbox was here meanwhile; tests put back what they change."""
+    if not worlds or not running.is_newest():
+        running.begin_anew()
+        worlds[:] = [story.seed(running)]
+    return running, worlds[0]
+
+
+@pytest.fixture(scope="session")
+def worlds() -> list[story.World]:
+    return []
 
 
 @pytest.fixture

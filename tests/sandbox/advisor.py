@@ -205,8 +205,14 @@ def _entities(reach: list[tuple[str, Any]], uses: list[Any]) -> list[dict[str, A
     )
 
 
+newest: Any = None
+"""The sandbox whose operations moto has now: moto's classes are the process's, not ours."""
+
+
 def install(aws: Any) -> None:
     """Give moto's IAM the operations it lacks and the manners it should have, for this sandbox."""
+    global newest  # noqa: PLW0603  # said above
+    newest = aws
 
     def page(response: IamResponse, rows: list[Any], kind: str) -> tuple[list[Any], dict[str, Any]]:
         size = min(int(response._get_param("MaxItems") or 200), aws.knobs.page_size)

@@ -134,8 +134,7 @@ class Aws:
     _ended: set[str] = field(default_factory=set)
 
     def start(self, port: int = 0) -> Aws:
-        _reset()
-        advisor.install(self)
+        self.begin_anew()
         inner = DomainDispatcherApplication(create_backend_app)
         self._server = make_server(
             "127.0.0.1", port, lambda e, s: self._gate(inner, e, s), threaded=True, request_handler=_Quiet
@@ -148,7 +147,20 @@ class Aws:
         self._thread.start()
         return self
 
+    def begin_anew(self) -> None:
+        """An empty AWS. moto keeps its state for the whole process, so the newest sandbox in it is the only one."""
+        _reset()
+        advisor.install(self)
+        self.uses.clear()
+        self._callers.clear()
+        self._ended.clear()
+
+    def is_newest(self) -> bool:
+        """Whether no other sandbox of this process has begun or ended since."""
+        return advisor.newest is self
+
     def stop(self) -> None:
+        advisor.newest = None
         self._server.shutdown()
         self._server.server_close()
         if self._thread:
