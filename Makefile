@@ -12,6 +12,7 @@ test: check  ## everything that CI runs
 
 check: .venv/dev  ## style and types
 	$(BIN)/ruff check
+	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
 
 run: .venv/run  ## the bot itself

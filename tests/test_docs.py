@@ -13,9 +13,10 @@ import pytest
 
 import handlers
 from advisor.core import errors
-from advisor.core.model import RequestState, Usage, Verdict
+from advisor.core.model import Finding, RequestState, Usage, Verdict, Why
 from advisor.edges.config import Config
 from handlers import access, check, commands
+from handlers.blocks import words
 from handlers.files import COLUMNS
 
 ROOT = Path(__file__).parent.parent
@@ -46,7 +47,7 @@ def rows(name: str, heading: str = "") -> Iterator[list[str]]:
 
 def code(text: str) -> set[str]:
     """What stands between back-ticks."""
-    return set(re.findall(r"`([^`]+)`", text))
+    return set(re.findall(r"`([^`\n]+)`", text))
 
 
 # -- settings --------------------------------------------------------------------------------------------------------
@@ -129,6 +130,24 @@ def test_the_files_are_documented(word: str) -> None:
     assert str(word) in code(read("docs/commands.md"))
 
 
+DETAILS = {
+    Why.SHARED: "3",
+    Why.GROUP: "developers",
+    Why.YOUNG: "2027-02-10",
+    Why.AWS_MANAGED: "ReadOnlyAccess",
+    Why.ADMIN: "AdministratorAccess",
+}
+
+
+@pytest.mark.parametrize(
+    "finding", [(why, DETAILS.get(why, "")) for why in Why] + [(Why.PASS_ROLE, "iam:PassRole")]
+)
+def test_every_reason_is_explained(finding: tuple[Why, str]) -> None:
+    """In the words that stand on the card and in the files."""
+    said = words.why(Finding("s3", Usage.NEVER, Verdict.KEEP, finding[0], detail=finding[1]))
+    assert said in [cells[0] for cells in rows("docs/why.md", "What could go, and what stays")]
+
+
 # -- Slack -----------------------------------------------------------------------------------------------------------
 
 
@@ -146,3 +165,176 @@ def test_how_long_rights_are_remembered_is_true() -> None:
     """The document says minutes."""
     assert access.KEPT.total_seconds() == 5 * 60
     assert "remembered for five minutes" in read("docs/slack.md")
+
+
+# -- AWS -------------------------------------------------------------------------------------------------------------
+
+
+def policy(name: str) -> list[dict[str, Any]]:
+    document = json.loads(read(name))
+    assert document["Version"] == "2012-10-17"
+    statements: list[dict[str, Any]] = document["Statement"]
+    return statements
+
+
+def read_policy() -> set[str]:
+    (statement,) = policy("docs/iam-read-policy.json")
+    assert (statement["Effect"], statement["Resource"]) == ("Allow", "*")
+    return set(statement["Action"])
+
+
+def spread(names: set[str], slot: str) -> set[str]:
+    """Names with a slot, once for each kind of entity that has inline policies."""
+    return {name.replace(slot, noun) for name in names for noun in NOUNS}
+
+
+def test_the_read_policy_is_what_the_code_names() -> None:
+    """Least privilege: each permission that a call reports when it is refused, and no other."""
+    named = set(re.findall(r'f?"(iam:[A-Za-z{}]+)"', source("advisor/edges/aws/*.py")))
+    assert read_policy() == spread(named, "{noun}")
+    assert sorted(read_policy()) == policy("docs/iam-read-policy.json")[0]["Action"], "each once, in order"
+
+
+def test_the_read_policy_is_what_the_code_calls() -> None:
+    """The same from the boto3 methods, because a name beside a call could be another call's."""
+    text = source("advisor/edges/aws/*.py")
+    called = set(re.findall(r"\biam\.([a-z_]+)", text))
+    called |= set(re.findall(r'getattr\((?:session\.)?iam, f"([a-z_{}]+)"\)', text))
+    methods = {n for n in spread(called, "{kind}") if n.startswith(("get_", "list_", "generate_"))}
+    assert read_policy() == {"iam:" + "".join(w.title() for w in name.split("_")) for name in methods}
+
+
+def test_check_tests_every_permission_of_the_read_policy() -> None:
+    """`python bot.py check` promises that in docs/iam.md."""
+    text = read("handlers/check.py")
+    tested = set(re.findall(r'"(iam:[A-Za-z{}.()]+)', text))
+    (listing,) = re.findall(r'"iam:ListRoles, ([A-Za-z, ]+)"', text)
+    tested |= {f"iam:{name}" for name in listing.split(", ")}
+    assert spread(tested, "{k.title()}") == read_policy()
+
+
+def test_the_bots_own_permissions() -> None:
+    """Entering the read role by its default name, and listing accounts; asking who one is needs none (STS API)."""
+    named = set(re.findall(r'"((?:sts|organizations):[A-Za-z]+)"', source("advisor/edges/aws/*.py")))
+    enter, listing = policy("docs/iam-bot-policy.json")
+    assert named - {"sts:GetCallerIdentity"} == {enter["Action"], listing["Action"]}
+    assert enter["Resource"] == f"arn:aws:iam::*:role/{Config.model_fields['iam_audit_read_role'].default}"
+    (trust,) = policy("docs/iam-read-trust.json")
+    assert trust["Action"] == enter["Action"]
+
+
+def test_nothing_that_writes_is_allowed() -> None:
+    """An audit changes nothing in AWS, and could not."""
+    for action in read_policy():
+        assert fnmatch.filter([action], "iam:[GL]*"), action
+    assert [a for a in read_policy() if a.startswith("iam:Generate")] == [
+        "iam:GenerateServiceLastAccessedDetails"
+    ]
+
+
+def test_every_permission_is_explained() -> None:
+    """In docs/iam.md, each once and no other."""
+    shown = {w for cells in rows("docs/iam.md", "What each call is for") for w in code(cells[0])}
+    assert shown == read_policy()
+    assert {"sts:AssumeRole", "organizations:ListAccounts"} <= code(read("docs/iam.md"))
+
+
+# -- operations ------------------------------------------------------------------------------------------------------
+
+
+def error_codes() -> set[str]:
+    """Each code that a failure can have: the errors' own, and those that the stories write."""
+    found, left = set(), [errors.AwsError]
+    while left:
+        kind = left.pop()
+        found.add(kind.code)
+        left += kind.__subclasses__()
+    stories = source("advisor/*.py") + source("handlers/*.py")
+    return found | set(re.findall(r'(?:Failure\(|\bcode=)"([a-z_]+)"', stories))
+
+
+def test_every_fault_is_documented() -> None:
+    """With what it means and what helps, and no code that is none."""
+    assert len(error_codes()) > 12
+    assert {
+        w for cells in rows("docs/operations.md", "Why an audit fails") for w in code(cells[0])
+    } == error_codes()
+
+
+@pytest.mark.parametrize("state", RequestState)
+def test_every_state_is_documented(state: RequestState) -> None:
+    """In the words that stand in the database."""
+    assert str(state) in code(read("docs/operations.md").replace(" → ", "` → `"))
+
+
+def test_every_exit_code_is_documented() -> None:
+    """As bot.py defines them."""
+    (line,) = re.findall(r"^OK, FAILED, WRONG, HELD = ([\d, ]+)$", read("bot.py"), re.MULTILINE)
+    assert [cells[0] for cells in rows("docs/operations.md", "Running")][1:] == line.split(", ")
+
+
+# -- the documents themselves ----------------------------------------------------------------------------------------
+
+
+def test_the_readme_is_short() -> None:
+    """120 lines at most; the rest is in docs/."""
+    assert len(read("README.md").splitlines()) <= 120
+
+
+def targets(path: Path) -> Iterator[str]:
+    """The relative links and pictures of a document."""
+    for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text("utf-8")):
+        if not re.match(r"[a-z]+:", link):
+            yield link
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda p: p.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    """Every relative link is a file of the project, and every anchor a heading of it."""
+    for link in targets(path):
+        name, _, anchor = link.partition("#")
+        found = (path.parent / name).resolve() if name else path
+        assert found.exists(), link
+        if anchor:
+            heads = re.findall(r"^#+ (.+)$", found.read_text("utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in heads}, link
+
+
+def test_every_document_is_linked_from_the_readme() -> None:
+    """Nobody finds a document that nothing names."""
+    linked = {(ROOT / link).resolve() for link in targets(ROOT / "README.md")}
+    assert set(DOCS) - linked == {ROOT / "README.md"}
+
+
+def test_the_files_that_contributors_are_sent_to_are_there() -> None:
+    """Both columns of the table."""
+    named = {w for cells in rows("CONTRIBUTING.md") for cell in cells[1:] for w in code(cell) if "/" in w}
+    assert named
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def test_the_commands_of_the_readme_are_there() -> None:
+    """`make X` is a target of the Makefile."""
+    makefile = read("Makefile")
+    for path in DOCS:
+        for target in re.findall(r"^make ([\w./]+)|`make ([\w./]+)", path.read_text("utf-8"), re.MULTILINE):
+            assert re.search(rf"^{re.escape(''.join(target))}:", makefile, re.MULTILINE), target
+
+
+def test_documents_are_plain() -> None:
+    """No exclamation marks and no "please", as on the cards."""
+    for path in DOCS:
+        prose = re.sub(r"```.*?```|`[^`]*`|!\[", "", path.read_text("utf-8"), flags=re.DOTALL)
+        assert "!" not in prose, path.name
+        assert not re.search(r"\bplease\b", prose, re.IGNORECASE), path.name
+
+
+def test_the_project_names_no_other_place() -> None:
+    """A clone stands alone: no file points to where it was written."""
+    place = re.compile("/" + r"work/|\.\./" + r"shared\b|\bshared/" + r"[A-Za-z]")
+    texts = {".py", ".md", ".json", ".yaml", ".toml", ".txt", ".js", ".html", ".css"}
+    ours = ("advisor", "handlers", "docs", "tests", "benchmarks")
+    files = [ROOT / "Makefile", ROOT / ".ci/run", *(p for p in ROOT.glob("*.*") if p.suffix in texts)]
+    files += [p for folder in ours for p in (ROOT / folder).rglob("*") if p.suffix in texts]
+    assert len(files) > 80
+    assert [p.relative_to(ROOT).as_posix() for p in files if place.search(p.read_text("utf-8"))] == []

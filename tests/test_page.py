@@ -13,7 +13,9 @@ from tests.sandbox.browser import Browser, available
 pytestmark = [
     pytest.mark.browser,
     # On CI the browser is installed: there a missing one is a failure, never a skip.
-    pytest.mark.skipif(not available() and not os.environ.get("CI"), reason="chromium and chromedriver are not installed"),
+    pytest.mark.skipif(
+        not available() and not os.environ.get("CI"), reason="chromium and chromedriver are not installed"
+    ),
 ]
 
 
@@ -39,7 +41,9 @@ def test_the_main_job_in_a_browser(demo: Demo, browser: Browser) -> None:
     browser.say("/iam-audit role DBAdminRole account=prod")
     browser.until(lambda: "2 of 25 services used in 90 days" in browser.text("#messages"))
     browser.press("What grants it")
-    browser.until(lambda: "3 replies" in browser.text("#messages") or "2 replies" in browser.text("#messages"))
+    browser.until(
+        lambda: "3 replies" in browser.text("#messages") or "2 replies" in browser.text("#messages")
+    )
     browser.press("2 replies")
     browser.until(lambda: "db-admin-inline" in browser.text("#replies"))
     browser.press("Chart")
@@ -57,7 +61,9 @@ def test_the_main_job_in_a_browser(demo: Demo, browser: Browser) -> None:
     browser.keys("T")
     browser.until(lambda: "TestRole-DeleteLater" in browser.text("#modal [role=listbox]"))
     names = browser.text("#modal [role=option]").split("\n")
-    at = [n for n in names if "services" not in n and "audited" not in n and "service" not in n].index("TestRole-DeleteLater")
+    at = [n for n in names if "services" not in n and "audited" not in n and "service" not in n].index(
+        "TestRole-DeleteLater"
+    )
     for _ in range(at + 1):
         browser.keys("\ue015")  # arrow down
     browser.keys("\ue007")  # enter

@@ -94,7 +94,7 @@ def whoami(*, auditor: str, groups: Sequence[str], approver: bool, admin: bool, 
     ]
     lead = kit.section(kit.text("What you may do", bold=True))
     why = [] if not auditor else [kit.rich(kit.section(kit.text(_REFUSED[auditor][0] + ".")))]
-    note = f"{words.some(approvals, 'approval')} will be needed for a change. Read from the settings just now. {ONLY_YOU}"
+    note = f"{words.some(approvals, 'approval')} will be needed for a change. By the settings that the bot was started with. {ONLY_YOU}"
     member = f" User groups that count: {', '.join(groups)}." if groups else ""
     text = f"You may {'not ' if auditor else ''}audit. You are {'an' if approver else 'no'} approver and {'an' if admin else 'no'} admin."
     return Message(text, [kit.rich(lead, kit.bullets(lines)), *why, kit.small(note + member)])
