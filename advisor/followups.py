@@ -90,6 +90,9 @@ def _from_store(desk: Desk, followup: Followup, request: Request, _entity: Entit
 
 
 def _file(desk: Desk, followup: Followup, request: Request, _entity: Entity) -> None:
+    if desk.store.reports.get(followup.report_id or 0) is None:
+        _fail(desk, followup, request, Failure("thinned"))
+        return
     _answer(desk, followup, request, kind="upload")
 
 

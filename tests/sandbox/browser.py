@@ -49,7 +49,7 @@ class Browser:
         self.driver.get(url)
         self.until(lambda: self.find("#channels button"))
 
-    def until(self, found: Any, seconds: float = 15) -> Any:
+    def until(self, found: Any, seconds: float = 40) -> Any:
         return WebDriverWait(self.driver, seconds, poll_frequency=0.1).until(lambda _d: found())
 
     def find(self, css: str) -> list[Any]:

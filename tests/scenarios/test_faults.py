@@ -315,3 +315,71 @@ def test_odd_input(stage: Stage, text: str) -> None:
         assert (reply.body or {}).get("response_type") == "ephemeral"
         assert "Nothing was started" in words(reply.body or {})
     assert not stage.cards()
+
+
+def test_a_full_disk(stage: Stage) -> None:
+    """Nothing is acknowledged that is not kept: the person gets a number, and once there is room all goes on."""
+    pages = stage.store._db._write.execute("PRAGMA page_count").fetchone()[0]
+    stage.store._db._write.execute(f"PRAGMA max_page_count = {pages}")
+    answers = [
+        stage.slack.command(story.ALICE, story.SECURITY, f"role {'x' * 64} account={'y' * 2000}")
+        for _ in range(3)
+    ]
+    refused = [
+        a for a in answers if "Something went wrong inside IAM Audit" in (a.body or {}).get("text", "")
+    ]
+    assert refused
+    assert "Reference e-" in (refused[0].body or {})["text"]
+    kept = len(stage.rows("SELECT id FROM request"))
+    assert kept == len(answers) - len(refused)
+    stage.store._db._write.execute("PRAGMA max_page_count = 1000000")
+    stage.say("role TestRole-DeleteLater")
+    assert "0 of 3 services used" in words(stage.card())
+
+
+def test_a_click_twice_at_once(stage: Stage) -> None:
+    """Refresh pressed by two people at the same time: one new report, and the card is right."""
+    stage.say("role TestRole-DeleteLater")
+    ts = stage.card()["ts"]
+    stage.slack.click(story.ALICE, story.SECURITY, "audit.refresh", ts=ts)
+    stage.slack.click(story.BOB, story.SECURITY, "audit.refresh", ts=ts)
+    stage.settle()
+    assert stage.aws.operations().count("GenerateServiceLastAccessedDetails") == 2
+    assert stage.card()["metadata"]["event_payload"]["state"] == "done"
+
+
+def test_a_card_of_last_year(stage: Stage) -> None:
+    """After the retention time the rows of an old report are gone: its buttons say so, and Refresh works."""
+    stage.say("role TestRole-DeleteLater")
+    stage.now += timedelta(days=800)
+    stage.say("role TestRole-DeleteLater")
+    assert stage.bot is not None
+    stage.bot.housekeeping()
+    old = stage.cards()[0]["ts"]
+    stage.press("audit.export", ts=old)
+    answer = stage.slack.thread(story.SECURITY, old)[-1]
+    assert "older than what is kept" in words(answer) + answer["text"]
+    stage.press("audit.refresh", ts=old)
+    assert "TestRole-DeleteLater: 0 of 3 services used" in words(stage.cards()[0])
+
+
+def test_slack_is_silent_about_people(stage: Stage) -> None:
+    """Who may is never guessed: while Slack does not say, the request waits; if it never does, it is refused."""
+    stage.slack.fail("users.info", error="internal_error", times=3)
+    stage.say("role TestRole-DeleteLater")
+    assert "0 of 3 services used" in words(stage.card())
+    stage.now += timedelta(minutes=10)
+    stage.slack.fail("users.info", error="internal_error", times=1000)
+    stage.say("role OrgAdmin")
+    assert len(stage.cards()) == 1
+    assert "could not be checked who you are" in words(stage.slack.ephemerals(story.ALICE)[-1])
+
+
+def test_many_rows(stage: Stage, aws: Aws) -> None:
+    """An administrator at action level: thousands of actions, and the card still fits one screen."""
+    stage.say("role OrgAdmin actions")
+    assert "tracked actions used in 90 days" in words(stage.card())
+    assert len(stage.rows("SELECT id FROM action")) > 3000
+    assert len(words(stage.card())) < 1600
+    files = [f for f in stage.slack.state.files.values() if f["name"].endswith(".csv")]
+    assert len(files[0]["content"].splitlines()) > 3000
