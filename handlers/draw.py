@@ -29,8 +29,8 @@ from advisor.edges.chart import Bar, Chart, draw
 from handlers import files
 from handlers.access import NoAnswer, People
 from handlers.blocks import answers, audit, kit, thread
-from handlers.blocks.audit import AuditView
 from handlers.blocks.kit import Json, Message
+from handlers.blocks.view import AuditView
 from handlers.files import File
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from advisor.core.model import Finding, Granularity
 from handlers.blocks import words
-from handlers.blocks.audit import AuditView
+from handlers.blocks.view import AuditView
 
 COLUMNS = (
     "account",

@@ -22,7 +22,7 @@ from advisor.core.model import (
     RequestState,
 )
 from advisor.core.report import Rules, summarise
-from handlers.blocks.audit import AuditView
+from handlers.blocks.view import AuditView
 from handlers.files import COLUMNS, as_csv, as_json, exports, neutral, rows
 from tests.worlds import (
     ACCOUNT,

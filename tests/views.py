@@ -21,7 +21,7 @@ from advisor.core.model import (
     Snapshot,
 )
 from advisor.core.report import Rules, summarise
-from handlers.blocks.audit import AuditView
+from handlers.blocks.view import AuditView
 from tests.worlds import ACCOUNT, NOW, SmallCatalogue, ago, allow, document, entity, policy, report, service
 
 HOSTILE = (

@@ -21,8 +21,8 @@ from advisor.core.model import (
 )
 from advisor.core.report import Difference, usage_of
 from handlers.blocks import kit, words
-from handlers.blocks.audit import AuditView
 from handlers.blocks.kit import Json, Message, Part
+from handlers.blocks.view import AuditView
 
 ROWS = 99
 """Rows below the head of a table at most (a table block holds 100, docs.slack.dev)."""
