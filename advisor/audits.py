@@ -16,6 +16,9 @@ from advisor.desk import Desk
 
 log = logging.getLogger(__name__)
 
+FRONT = "front"
+"""The lane of admissions."""
+
 _PROMPT = 2.0
 """Seconds after which the card is posted although the name is not resolved yet."""
 
@@ -98,6 +101,14 @@ def _by_row(desk: Desk, request: Request) -> Found:
     return Found((replace(now, id=0),))
 
 
+def lane(desk: Desk, request: Request) -> str:
+    """Where a request is resolved: by itself with its account, where that is known from its words."""
+    parsed = parse(request.asked.name) if request.asked.name.startswith("arn:") else None
+    word = request.asked.account or (parsed.account if isinstance(parsed, Arn) else "")
+    known = desk.aws.remembered(word) if word else ""
+    return f"{FRONT} {known}" if known else FRONT
+
+
 def _accounts(desk: Desk, request: Request) -> tuple[tuple[Account, ...], Kind, str, str]:
     """Where to look, for what kind of thing, by which name, and the ARN where one was given."""
     asked = request.asked
@@ -135,7 +146,12 @@ def _known(desk: Desk, request: Request) -> Found | None:
 def _search(desk: Desk, request: Request) -> Found:
     """Ask every account at once; one that refuses or hangs delays nobody else."""
     accounts, kind, name, arn = _accounts(desk, request)
-    asked = {desk.lanes.call(a.id, lambda a=a: _find(desk, a, kind, name, arn)): a for a in accounts}  # type: ignore[misc]
+    clogged = [a for a in accounts if len(accounts) > 1 and desk.lanes.clogged(a.id)]
+    asked = {
+        desk.lanes.call(a.id, lambda a=a: _find(desk, a, kind, name, arn)): a  # type: ignore[misc]
+        for a in accounts
+        if a not in clogged
+    }
     _, late = wait(asked, timeout=_PROMPT)
     if late and request.card_id is None:
         with desk.store.transaction():
@@ -143,7 +159,10 @@ def _search(desk: Desk, request: Request) -> Found:
     if late:
         _, late = wait(asked, timeout=_PATIENT)
     entities: list[Entity] = []
-    errors: list[tuple[Account, AwsError]] = []
+    # Nobody waits again for an account that still owes its answers to those who asked before.
+    errors: list[tuple[Account, AwsError]] = [
+        (a, Unreachable("iam:GetRole", "it answers nothing just now", account=a.id)) for a in clogged
+    ]
     for future, account in asked.items():
         if future in late:
             errors.append((account, Unreachable("iam:GetRole", "no answer in time", account=account.id)))
@@ -152,7 +171,7 @@ def _search(desk: Desk, request: Request) -> Found:
             entities += future.result()
         except AwsError as error:
             errors.append((account, error))
-    return Found(tuple(sorted(entities, key=lambda e: (e.account, e.arn))), tuple(errors), len(asked))
+    return Found(tuple(sorted(entities, key=lambda e: (e.account, e.arn))), tuple(errors), len(accounts))
 
 
 def _find(desk: Desk, account: Account, kind: Kind, name: str, arn: str) -> list[Entity]:

@@ -17,8 +17,7 @@ from handlers.access import NoAnswer, People
 
 log = logging.getLogger(__name__)
 
-FRONT = "front"
-"""The lane of admissions."""
+FRONT = audits.FRONT
 
 LISTED_FOR = timedelta(hours=1)
 
@@ -38,7 +37,7 @@ class Intake:
         desk = self.desk
         now = desk.clock()
         for request in desk.store.requests.due(now):
-            self._submit(FRONT, ("request", request.id), lambda r=request: self.admit(r))  # type: ignore[misc]
+            self._submit(audits.lane(desk, request), ("request", request.id), lambda r=request: self.admit(r))  # type: ignore[misc]
         for followup in desk.store.followups.due(now):
             lane = followups.lane(desk, followup)
             self._submit(lane, ("followup", followup.id), lambda f=followup: self.follow(f))  # type: ignore[misc]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Hashable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -84,6 +85,10 @@ class Clock:
             self._scheduler.shutdown(wait=True)
 
 
+HANDS = 4
+"""Threads a lane: botocore's clients here keep eight connections, and IAM limits the rate long before that."""
+
+
 class Lanes:
     """Small executors, one a key (an account), made when first needed; a task already under way is not begun again.
 
@@ -91,10 +96,11 @@ class Lanes:
     """
 
     def __init__(self, make: Callable[[str], Executor] | None = None) -> None:
-        self._make = make or (lambda key: ThreadPoolExecutor(max_workers=4, thread_name_prefix=key))
+        self._make = make or (lambda key: ThreadPoolExecutor(max_workers=HANDS, thread_name_prefix=key))
         self._executors: dict[str, Executor] = {}
         self._under_way: set[Hashable] = set()
         self._lock = threading.Lock()
+        self._owed: Counter[str] = Counter()
         self._closed = False
 
     def submit(self, lane: str, task: Hashable, work: Callable[[], None], wake: threading.Event) -> None:
@@ -121,7 +127,21 @@ class Lanes:
         """Do `work` on a lane and hand back its future."""
         with self._lock:
             executor = self._executor(lane)
-        return executor.submit(work)
+            self._owed[lane] += 1
+
+        def run() -> T:
+            try:
+                return work()
+            finally:
+                with self._lock:
+                    self._owed[lane] -= 1
+
+        return executor.submit(run)
+
+    def clogged(self, lane: str) -> bool:
+        """Whether a lane owes so many answers that a further question would only wait."""
+        with self._lock:
+            return self._owed[lane] >= HANDS
 
     def busy(self) -> int:
         """How many tasks are under way."""

@@ -75,6 +75,10 @@ class Aws:
         """The account of an alias or a number."""
         return self._sessions.account(word)
 
+    def remembered(self, word: str) -> str:
+        """The number of an account by its alias or number, from memory only."""
+        return self._sessions.remembered(word)
+
     def session(self, account: str) -> Session:
         """The session of now in an account."""
         return self._sessions.session(account)

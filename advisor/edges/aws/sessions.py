@@ -170,6 +170,11 @@ class Sessions:
             self._serial += 1
             return f"{account}/{self._boot}/{self._serial}"
 
+    def remembered(self, word: str) -> str:
+        """The number of the account that a word means, without asking anybody; empty where that is not known."""
+        known = self._named or (self._listed[1] if self._listed else ())
+        return next((a.id for a in known if a.matches(word)), "")
+
     def account(self, word: str) -> Account:
         """The account that somebody means by an alias or a number. Raises Invalid where there is none."""
         for account in self.accounts():
