@@ -325,6 +325,9 @@ class Aws:
             )
         if operation == "GetCallerIdentity":
             return None
+        owner = (params.get("Arn", "").split(":") + [""] * 5)[4]
+        if owner.isdigit() and owner != account:  # the model has no such error, so moto could not answer it
+            return _error(403, "AccessDenied", f"User: {caller[1]} is not authorized for {params['Arn']}")
         if not iam_rules.may(self._policies(caller), f"{service}:{operation}"):
             return _error(
                 403,
