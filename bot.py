@@ -47,6 +47,27 @@ OK, FAILED, WRONG, HELD = 0, 1, 2, 3
 log = logging.getLogger("bot")
 
 
+class Ending:
+    """Set by a signal. Not an Event: the handler runs in the thread that waits, which may hold the Event's own lock."""
+
+    def __init__(self) -> None:
+        self._set = False
+
+    def set(self) -> None:
+        """End."""
+        self._set = True
+
+    def is_set(self) -> bool:
+        """Whether to end."""
+        return self._set
+
+    def wait(self, seconds: float = float("inf")) -> None:
+        """Wait for the signal, at most so many seconds."""
+        until = time.monotonic() + seconds
+        while not self._set and time.monotonic() < until:
+            time.sleep(0.1)
+
+
 @dataclass(frozen=True, slots=True)
 class Bot:
     """The parts, put together and not yet started."""
@@ -126,7 +147,7 @@ def run() -> int:
         )
     except StoreError as error:
         return _complain("the database cannot be used", [str(error)], WRONG)
-    ending = threading.Event()
+    ending = Ending()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
     try:
@@ -135,7 +156,7 @@ def run() -> int:
         store.close()
 
 
-def _serve(config: Config, store: Store, ending: threading.Event) -> int:
+def _serve(config: Config, store: Store, ending: Ending) -> int:
     me = _who_am_i(config, ending)
     if me is None:
         return OK if ending.is_set() else WRONG
@@ -180,7 +201,7 @@ def _transports(config: Config, bot: Bot, beats: tuple[Beat, ...]) -> list[Trans
     return [socket, Http(None, config.host, config.port, Health(beats, socket))]
 
 
-def _who_am_i(config: Config, ending: threading.Event) -> dict[str, Any] | None:
+def _who_am_i(config: Config, ending: Ending) -> dict[str, Any] | None:
     """auth.test, tried until Slack answers; None where the token is refused or the bot is stopped meanwhile."""
     client = WebClient(
         token=config.slack_bot_token.get_secret_value(), base_url=config.slack_api_url, timeout=10

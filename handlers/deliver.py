@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from slack_sdk import WebClient
@@ -117,6 +117,7 @@ class Deliver:
     client: WebClient
     _rungs: dict[str, int] = field(default_factory=dict)
     _replies: dict[int, tuple[float, str]] = field(default_factory=dict)
+    _held: dict[str, datetime] = field(default_factory=dict)  # kinds that Slack limits, and until when
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def remember(self, request_id: int, url: str) -> None:
@@ -133,8 +134,10 @@ class Deliver:
 
     def beat(self) -> float | None:
         """Hand out everything that can be said now, one thing a card at a time."""
-        store = self.desk.store
-        for notice in store.outbox.waiting(self.desk.clock()):
+        store, now = self.desk.store, self.desk.clock()
+        for notice in store.outbox.waiting(now):
+            if self._held.get(notice.kind, now) > now:
+                continue
             root = notice.parent_id or notice.id
             self.desk.lanes.submit(LANE, ("card", root), lambda i=notice.id: self.send(i), store.mail)  # type: ignore[misc]
         return None
@@ -149,7 +152,8 @@ class Deliver:
                 return
             _HOW[notice.kind](self, notice)
         except NoAnswer as error:
-            self._later(notice, Refusal(str(error)))
+            # What may be there already stays marked so, or it would be said again without looking.
+            self._later(notice, Refusal(str(error), unknown=notice.state == "sending"))
         except (
             Exception
         ) as error:  # the delivery loop must outlive any fault of a drawing; the stack goes to the log
@@ -207,7 +211,6 @@ class Deliver:
         message = self._drawn(notice)
         if message is None:
             return
-        self.desk.store.outbox.sending(notice.id, self.desk.clock())
         arguments = {**message.payload(), **place, "metadata": self.drawing.metadata(notice)}
         try:
             answer = self.client.chat_postMessage(**{k: v for k, v in arguments.items() if v is not None})
@@ -262,7 +265,6 @@ class Deliver:
         message = self._drawn(notice)
         if message is None:
             return
-        store.outbox.sending(notice.id, self.desk.clock())
         arguments = {**message.payload(), "channel": parent.sent_to, "ts": parent.ts}
         arguments = {k: v for k, v in arguments.items() if not k.startswith("unfurl")}
         try:
@@ -277,7 +279,6 @@ class Deliver:
         message = self._drawn(notice)
         if message is None:
             return
-        self.desk.store.outbox.sending(notice.id, self.desk.clock())
         if self._by_response_url(notice, message):
             return
         here = self.people.place(notice.channel) == "open" and not notice.channel.startswith(("U", "W"))
@@ -377,6 +378,8 @@ class Deliver:
     # -- refusals ------------------------------------------------------------------------------------------------
 
     def _drawn(self, notice: Notice) -> Message | None:
+        """Mark it as being sent, then draw it: a change after the mark asks for another drawing, one before is in this."""
+        self.desk.store.outbox.sending(notice.id, self.desk.clock())
         rung = max(notice.rung, self._rungs.get(notice.surface, 0))
         message = self.drawing.message(notice, rung)
         if message is None:
@@ -433,7 +436,10 @@ class Deliver:
             )
         else:
             log.info("notice.later notice=%d why=%s attempts=%d", notice.id, refusal.error, notice.attempts)
-        self.desk.store.outbox.later(notice.id, self.desk.clock() + wait, unknown=refusal.unknown)
+        until = self.desk.clock() + wait
+        if refusal.wait:  # the limit is the method's, not this message's
+            self._held[notice.kind] = until
+        self.desk.store.outbox.later(notice.id, until, unknown=refusal.unknown)
 
     def _plainer(self, notice: Notice, why: str) -> None:
         last = RUNGS.get(notice.surface, 0) + 1

@@ -426,7 +426,7 @@ def test_documents_are_percent_encoded(admin: Any, aws: Aws) -> None:
         {
             "Version": "2012-10-17",
             "Statement": [_allow("s3:*", Sid="a100", Condition={"StringLike": {"aws:x": "a+b %41/&="}})],
-        }  # fmt: skip
+        }
     )
     sent: list[str] = []
     admin.meta.events.register("after-call.iam.*", lambda http_response, **_: sent.append(http_response.text))

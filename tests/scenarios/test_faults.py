@@ -383,3 +383,45 @@ def test_many_rows(stage: Stage, aws: Aws) -> None:
     assert len(words(stage.card())) < 1600
     files = [f for f in stage.slack.state.files.values() if f["name"].endswith(".csv")]
     assert len(files[0]["content"].splitlines()) > 3000
+
+
+def test_a_lost_post_that_cannot_be_looked_for_at_once(stage: Stage) -> None:
+    """The answer of a post is lost and Slack's history is silent for a while: the post is not made twice."""
+    stage.slack.fail("chat.postMessage", drop="after")
+    stage.slack.fail("conversations.history", error="internal_error", times=3)
+    stage.say("role TestRole-DeleteLater")
+    assert len(stage.cards()) == 1
+    assert "0 of 3 services used" in words(stage.card())
+
+
+def test_one_429_holds_all_posts(stage: Stage) -> None:
+    """After Slack has named a time, nothing is posted before it: not this card and no other."""
+    stage.slack.fail("chat.postMessage", retry_after=30)
+    for name in ("TestRole-DeleteLater", "DBAdminRole", "OrgAdmin"):
+        stage.slack.command(story.ALICE, story.SECURITY, f"role {name}")
+        stage.beat()
+    for _ in range(5):
+        stage.beat()
+        stage.now += timedelta(seconds=5)
+    assert stage.slack.methods().count("chat.postMessage") == 1
+    stage.settle()
+    assert len(stage.cards()) == 3
+
+
+def test_a_card_that_changes_while_it_is_drawn(stage: Stage) -> None:
+    """What changes between a drawing and its sending is drawn again: no card stays behind its row."""
+    stage.say("role DBAdminRole")
+    card_id = stage.rows("SELECT card_id FROM request")[0]["card_id"]
+    stage.store.outbox.redraw(card_id, stage.now)
+    before = stage.card()["updates"]
+    stage.now += timedelta(minutes=6)  # the owner is looked up anew, in the middle of the drawing
+
+    def meanwhile(method: str, phase: str) -> None:
+        if (method, phase) == ("users.info", "before"):
+            stage.slack.hook = None
+            stage.store.outbox.redraw(card_id, stage.now)
+
+    stage.slack.hook = meanwhile
+    stage.settle()
+    assert stage.slack.hook is None
+    assert stage.card()["updates"] == before + 2

@@ -81,12 +81,19 @@ class Reports:
 
     def newest(self, entity_id: int, granularity: Granularity | None = None) -> Report | None:
         """The newest visible report of an entity, at one granularity or any, with its rows."""
-        row = self._db.row(
-            "SELECT * FROM report WHERE complete = 1 AND entity_id = ? AND (? IS NULL OR granularity = ?) "
-            "ORDER BY created_at DESC LIMIT 1",
-            (entity_id, granularity, granularity),
-        )
-        return self._whole(row) if row else None
+        # Two plain questions: an OR over the granularity would sort every report of the entity.
+        found = [
+            row
+            for g in ([granularity] if granularity else list(Granularity))
+            if (
+                row := self._db.row(
+                    "SELECT * FROM report WHERE complete = 1 AND entity_id = ? AND granularity = ? "
+                    "ORDER BY created_at DESC LIMIT 1",
+                    (entity_id, g.value),
+                )
+            )
+        ]
+        return self._whole(max(found, key=lambda r: str(r["created_at"]))) if found else None
 
     def get(self, report_id: int) -> Report | None:
         """One visible report with its rows; None where it is too old to be kept whole."""

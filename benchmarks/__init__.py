@@ -1,0 +1,1 @@
+"""What the product costs: seconds, megabytes, bytes. `python -m benchmarks` measures everything."""
