@@ -232,13 +232,16 @@ def _redraw_all(desk: Desk, job: Job) -> None:
 def redraw(desk: Desk, request: Request) -> None:
     """Say that a request's card has changed; posts the card where there is none yet."""
     store, now = desk.store, desk.clock()
-    if request.card_id is not None:
-        store.outbox.redraw(request.card_id, now)
-        return
-    card = store.outbox.add(
-        "post", "audit.card", request.id, channel=request.channel, user=request.user, now=now
-    )
-    store.requests.set_card(request.id, card)
+    with store.transaction():
+        # Read anew: whoever asks may hold a request from before its card was posted, and would post a second one.
+        fresh = store.requests.get(request.id) or request
+        if fresh.card_id is not None:
+            store.outbox.redraw(fresh.card_id, now)
+            return
+        card = store.outbox.add(
+            "post", "audit.card", fresh.id, channel=fresh.channel, user=fresh.user, now=now
+        )
+        store.requests.set_card(fresh.id, card)
 
 
 def reply(desk: Desk, request: Request, surface: str, row_id: int, user: str, kind: str = "post") -> None:

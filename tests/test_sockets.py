@@ -52,7 +52,12 @@ def _quiet(demo: Demo) -> Iterator[None]:
     yield
     demo.slack.faults.clear()
     demo.aws.faults.clear()
-    demo.slack.wait(lambda: _states(demo) <= {"done"}, 20)
+    try:
+        demo.slack.wait(lambda: _states(demo) <= {"done"}, 20)
+    except AssertionError as error:
+        raise AssertionError(
+            f"{Counter(words(c)[:90] for c in _cards(demo))}\n{demo.log()[-3000:]}"
+        ) from error
     assert demo.bot is not None
     assert demo.bot.poll() is None, demo.log()[-2000:]
     assert not demo.slack.state.problems, demo.slack.state.problems
@@ -132,3 +137,4 @@ def test_an_account_that_hangs_delays_nobody_else(demo: Demo) -> None:
     assert time.monotonic() - began < 4
     demo.aws.faults.remove(hang)
     assert len(_done(demo, 13, 25)) == 13
+    assert len(_cards(demo)) == 13  # one each, also where it was posted before its entity was found
