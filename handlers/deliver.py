@@ -98,7 +98,8 @@ def refusal_of(error: Exception) -> Refusal:
         return Refusal("unreadable answer", unknown=True)
     if word == "ratelimited":
         return Refusal(word, wait=30.0)
-    return Refusal(word, unknown=word in _PASSING or word == "unknown_error")
+    # The SDK writes a sentence where Slack's word should be when it could not read the answer: it may be done.
+    return Refusal(word, unknown=word in _PASSING or word == "unknown_error" or not word.isidentifier())
 
 
 def _seconds(headers: Any) -> float:

@@ -89,6 +89,7 @@ _TROUBLE: dict[str, tuple[str, Any]] = {
     "slack lost before": ("slack", Fault("*", drop="before")),
     "slack lost after": ("slack", Fault("*", drop="after")),
     "slack half an answer": ("slack", Fault("*", body=b'{"ok": tr')),
+    "slack done, half an answer": ("slack", Fault("*", body=b'{"ok": tr', drop="after")),
     "aws 500": ("aws", AwsFault("*", error="ServiceFailure", status=500)),
     "aws throttled": ("aws", AwsFault("*", error="Throttling")),
     "aws lost before": ("aws", AwsFault("*", drop="before")),
