@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from advisor.core.errors import AwsError
 from advisor.core.model import (
+    TRACKED_DAYS,
     Account,
     EntityUse,
     Failure,
@@ -322,7 +323,7 @@ def _chart(view: AuditView) -> Chart:
         title=f"{view.name} {view.where}: last attempt of each service",
         note=f"Report of {kit.minute(report.created_at)}. Green: within {view.days} days.{more}",
         window_days=view.days,
-        tracked_days=400,
+        tracked_days=TRACKED_DAYS,
         bars=tuple(Bar(f.service, f.days, kinds[f.usage]) for f in shown),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 TRACKED_DAYS = 400
@@ -204,11 +204,6 @@ class Report:
     completed_at: datetime  # JobCompletionDate
     services: tuple[ServiceRow, ...] = ()
     id: int = 0
-
-    @property
-    def tracked_since(self) -> datetime:
-        """The earliest moment this report can know of; Regions and actions may have begun later."""
-        return self.created_at - timedelta(days=TRACKED_DAYS)
 
 
 @dataclass(frozen=True, slots=True)
