@@ -138,9 +138,8 @@ def _known(desk: Desk, request: Request) -> Found | None:
     known = desk.store.entities.named(None if arn else kind, arn or name, [a.id for a in accounts])
     if len(known) != 1 or (kind is Kind.POLICY and not arn):  # AWS's own policies are not all listed
         return None
-    report = desk.store.reports.newest(known[0].id, request.asked.granularity)
-    young = timedelta(hours=desk.config.iam_audit_cache_hours)
-    return Found((known[0],)) if report and desk.clock() - report.completed_at <= young else None
+    report = jobs.young_report(desk, known[0].id, request.asked.granularity)
+    return Found((known[0],)) if report else None
 
 
 def _search(desk: Desk, request: Request) -> Found:

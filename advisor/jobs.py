@@ -11,6 +11,7 @@ from advisor.core.errors import AwsError, Expired, Missing, Throttled, Transient
 from advisor.core.model import (
     Entity,
     Failure,
+    Granularity,
     Job,
     JobState,
     Kind,
@@ -270,13 +271,23 @@ def deadline(desk: Desk) -> timedelta:
     return timedelta(minutes=desk.config.iam_audit_job_minutes)
 
 
+def young_report(desk: Desk, entity_id: int, granularity: Granularity) -> Report | None:
+    """A report that can be shown without asking AWS: young, and no ticket wrote to the entity since it was begun."""
+    report = desk.store.reports.newest(entity_id, granularity)
+    if report is None or desk.clock() - report.completed_at > timedelta(
+        hours=desk.config.iam_audit_cache_hours
+    ):
+        return None
+    return None if desk.store.tickets.changed_since(entity_id, report.created_at) else report
+
+
 def begin(desk: Desk, request: Request, entity: Entity, not_asked: tuple[str, ...] = ()) -> None:
     """Answer a resolved request: from the store where a young report is there, else from a job at AWS."""
     store, now, asked = desk.store, desk.clock(), request.asked
     with store.transaction():
         known = store.entities.see(entity, now)
-        report = None if asked.fresh else store.reports.newest(known.id, asked.granularity)
-        if report and now - report.completed_at <= timedelta(hours=desk.config.iam_audit_cache_hours):
+        report = None if asked.fresh else young_report(desk, known.id, asked.granularity)
+        if report:
             if store.requests.serve(request.id, known.id, report.id, not_asked):
                 redraw(desk, request)
                 full_list(desk, request, len(report.services))

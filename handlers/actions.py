@@ -16,9 +16,8 @@ from typing import Any
 from slack_bolt import Ack, BoltResponse
 from slack_sdk import WebClient
 
-from advisor import audits, jobs
+from advisor import audits, jobs, readings
 from advisor.core.model import Asked, FollowupKind, Granularity, Kind, Request, RequestState, Usage
-from advisor.core.report import summarise
 from advisor.desk import Desk
 from handlers import commands
 from handlers.access import People
@@ -246,16 +245,12 @@ class Listeners:
         if refusal or request is None or request.report_id is None:
             ack(**forms.hint_option("Nothing to pick from", "Press Refresh, or ask again"))
             return
-        store = self.desk.store
-        report = store.reports.get(request.report_id)
-        snapshot_id = store.reports.snapshot_id(request.report_id)
-        snapshot = store.entities.snapshot(snapshot_id) if snapshot_id else None
-        if report is None or snapshot is None:
+        reading = readings.read(self.desk, request.report_id, request.asked.days)
+        if reading is None:
             ack(**forms.hint_option("This result is not kept any more", "Press Refresh for a new one"))
             return
-        summary = summarise(report, snapshot, self.drawing.rules(request.asked.days), self.desk.catalogue)
-        rows = {s.namespace: s.id for s in report.services}
-        found = [(f, rows[f.service]) for f in summary.findings if f.usage is not Usage.UNTRACKED]
+        rows = {s.namespace: s.id for s in reading.report.services}
+        found = [(f, rows[f.service]) for f in reading.summary.findings if f.usage is not Usage.UNTRACKED]
         ack(**forms.service_options(found, str(body.get("value") or "")))
 
     def _request_of(self, words: list[str]) -> Request | None:

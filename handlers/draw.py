@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from advisor.core.errors import AwsError
+from advisor import readings
 from advisor.core.model import (
     TRACKED_DAYS,
     Account,
@@ -24,7 +24,7 @@ from advisor.core.model import (
     Snapshot,
     Usage,
 )
-from advisor.core.report import Rules, difference, summarise
+from advisor.core.report import difference
 from advisor.desk import Desk
 from advisor.edges.chart import Bar, Chart, draw
 from handlers import files
@@ -71,29 +71,9 @@ class Draw:
 
     # -- views ---------------------------------------------------------------------------------------------------
 
-    def rules(self, window_days: int) -> Rules:
-        """The operator's settings, and who the bot is."""
-        config = self.desk.config
-        own: set[str] = set()
-        try:
-            me = self.desk.aws.identity()
-        except AwsError:
-            me = None
-        if me:
-            own.add(_role_of(me.arn))
-            roles = (config.iam_audit_read_role, config.iam_audit_write_role)
-            own |= {f"arn:{me.partition}:iam::{a.id}:role/{r}" for a in self._accounts() for r in roles if r}
-        return Rules(window_days, config.iam_audit_min_age_days, config.iam_audit_protect, frozenset(own))
-
-    def _accounts(self) -> tuple[Account, ...]:
-        try:
-            return self.desk.aws.accounts()
-        except AwsError:
-            return self.desk.config.named_accounts
-
     def account(self, account_id: str) -> Account:
         """An account with its alias."""
-        return next((a for a in self._accounts() if a.id == account_id), Account(account_id))
+        return next((a for a in readings.accounts(self.desk) if a.id == account_id), Account(account_id))
 
     def view(self, request: Request, report: Report | None = None) -> AuditView:
         """Everything that a card of this request, or an answer in its thread, is drawn from."""
@@ -121,8 +101,7 @@ class Draw:
         return self._with_report(view, report) if report and entity else view
 
     def _with_report(self, view: AuditView, report: Report) -> AuditView:
-        snapshot_id = self.desk.store.reports.snapshot_id(report.id)
-        snapshot = self.desk.store.entities.snapshot(snapshot_id) if snapshot_id else None
+        snapshot = readings.snapshot_of(self.desk, report)
         assert view.entity is not None  # asked by the only caller
         snapshot = snapshot or Snapshot(view.entity, report.created_at)
         asked = replace(view.request.asked, granularity=report.granularity)
@@ -132,7 +111,7 @@ class Draw:
             request=replace(view.request, asked=asked),
             report=report,
             snapshot=snapshot,
-            summary=summarise(report, snapshot, self.rules(view.days), self.desk.catalogue),
+            summary=readings.judge(self.desk, report, snapshot, view.days),
             owner_tag=tag,
             owner_id=tag if tag[:1] in {"U", "W"} and tag.isalnum() and self.people.full_member(tag) else "",
         )
@@ -165,7 +144,7 @@ class Draw:
             found = [self.desk.store.entities.get(int(i)) for i in failure.message.split(",")]
             pairs = [(e, self.account(e.account)) for e in found if e]
             return answers.ambiguous(request.id, asked.name, pairs)
-        accounts = self._accounts()
+        accounts = readings.accounts(self.desk)
         chosen = [a for a in accounts if a.matches(asked.account)] if asked.account else accounts
         return answers.ended(failure, asked.kind, asked.name.rpartition("/")[2], chosen or accounts)
 
@@ -330,12 +309,6 @@ def _chart(view: AuditView) -> Chart:
 
 def _when(value: str | None) -> datetime | None:
     return datetime.fromisoformat(value) if value else None
-
-
-def _role_of(arn: str) -> str:
-    """The role of an assumed-role ARN; other principals as they are."""
-    head, _, rest = arn.partition(":assumed-role/")
-    return f"{head.replace(':sts:', ':iam:')}:role/{rest.partition('/')[0]}" if rest else arn
 
 
 _PRESSED = {

@@ -13,6 +13,7 @@ AuditError
     └── Transient          may work later
         ├── Throttled      AWS limits the rate
         ├── Expired        the credentials ended; a new session is needed
+        ├── Busy           AWS is still at work on this very thing
         └── Unreachable    no answer, a broken answer, or a fault on AWS's side
 """
 
@@ -113,6 +114,12 @@ class Expired(Transient):
     """The session's credentials have ended."""
 
     code = "expired"
+
+
+class Busy(Transient):
+    """AWS said EntityTemporarilyUnmodifiable or ConcurrentModification: nothing was written."""
+
+    code = "busy"
 
 
 class Unreachable(Transient):

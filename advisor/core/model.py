@@ -64,6 +64,7 @@ class Why(StrEnum):
     UNATTACHED = "attached_to_nobody"
     GRANT_UNKNOWN = "grant_unknown"
     PASS_ROLE = "pass_role"  # IAM's word, no password
+    KEPT = "kept"  # by a person, until a day
 
 
 @dataclass(frozen=True, slots=True)

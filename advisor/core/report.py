@@ -6,6 +6,7 @@ Absence is not evidence: a service or action that the report does not list is ne
 from __future__ import annotations
 
 import fnmatch
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -34,6 +35,7 @@ from advisor.core.policy import (
     services_granted,
     uses_not_action,
 )
+from advisor.core.removal import Keep
 
 _NEVER_CHANGED = (
     # Role names and paths that somebody else owns. Sources: IAM User Guide (service-linked roles), IAM Identity
@@ -103,8 +105,11 @@ class _Ruling:
 class _Grants:
     """What could be done about each grant of one snapshot."""
 
-    def __init__(self, report: Report, snapshot: Snapshot, rules: Rules, catalogue: Catalogue) -> None:
+    def __init__(
+        self, report: Report, snapshot: Snapshot, rules: Rules, catalogue: Catalogue, keeps: Iterable[Keep]
+    ) -> None:
         self._snapshot = snapshot
+        self._kept = {k.service: k.until.date().isoformat() for k in keeps}
         self._listed = {s.namespace: s for s in report.services}
         self._catalogue = catalogue
         self._report = report
@@ -122,6 +127,9 @@ class _Grants:
             return _Ruling(Verdict.KEEP, Why.PROTECTED, self._shielded)
         if self.young_until:
             return _Ruling(Verdict.KEEP, Why.YOUNG, self.young_until.date().isoformat())
+        kept = self._kept.get(row.namespace) or self._kept.get("")
+        if kept:
+            return _Ruling(Verdict.KEEP, Why.KEPT, kept)
         entity = self._snapshot.entity
         if entity.kind is Kind.POLICY:
             return self._passing(row, self._of_policy())
@@ -183,13 +191,20 @@ class _Grants:
         if policy.arn not in self._detachable:
             granted = services_granted([policy], self._catalogue)
             rows = [self._listed.get(service) for service in granted]
-            self._detachable[policy.arn] = all(r is not None and r.last_at is None for r in rows)
+            self._detachable[policy.arn] = all(
+                r is not None and r.last_at is None and r.namespace not in self._kept for r in rows
+            )
         return self._detachable[policy.arn]
 
 
-def summarise(report: Report, snapshot: Snapshot, rules: Rules, catalogue: Catalogue) -> Summary:
-    """Read a report: every service it lists, those it cannot tell of, and (at action level) every action."""
-    grants = _Grants(report, snapshot, rules, catalogue)
+def summarise(
+    report: Report, snapshot: Snapshot, rules: Rules, catalogue: Catalogue, keeps: Iterable[Keep] = ()
+) -> Summary:
+    """Read a report: every service it lists, those it cannot tell of, and (at action level) every action.
+
+    `keeps` are the standing ones of this entity: what they name stays, whatever the report says.
+    """
+    grants = _Grants(report, snapshot, rules, catalogue, keeps)
     listed = {s.namespace for s in report.services}
     untold = {
         service: names

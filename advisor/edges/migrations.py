@@ -95,12 +95,63 @@ CREATE TRIGGER log_no_update BEFORE UPDATE ON log BEGIN SELECT RAISE(ABORT, 'the
 CREATE TRIGGER log_no_delete BEFORE DELETE ON log BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
 """
 
+_TICKETS = """
+CREATE TABLE ticket (
+    id INTEGER PRIMARY KEY, entity_id INTEGER NOT NULL REFERENCES entity(id),
+    request_id INTEGER NOT NULL REFERENCES request(id), report_id INTEGER NOT NULL REFERENCES report(id),
+    state TEXT NOT NULL, requesters TEXT NOT NULL, channel TEXT NOT NULL, reason TEXT NOT NULL, keys TEXT NOT NULL,
+    days INTEGER NOT NULL, created_at TEXT NOT NULL, changed_at TEXT NOT NULL, expires_at TEXT NOT NULL,
+    next_at TEXT, plan TEXT, fingerprint TEXT NOT NULL DEFAULT '', advice INTEGER NOT NULL DEFAULT 0,
+    card_id INTEGER REFERENCES notice(id), revision INTEGER NOT NULL DEFAULT 0, job_id INTEGER REFERENCES job(id),
+    run INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0, moved TEXT NOT NULL DEFAULT '[]',
+    given TEXT NOT NULL DEFAULT '[]', failure TEXT, by TEXT NOT NULL DEFAULT '', words TEXT NOT NULL DEFAULT '',
+    other_id INTEGER REFERENCES ticket(id), owner TEXT NOT NULL DEFAULT '', wanted TEXT NOT NULL DEFAULT '[]',
+    seen_report INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX ticket_of_entity ON ticket (entity_id);
+CREATE INDEX ticket_unfinished ON ticket (state, next_at)
+    WHERE state IN ('draft', 'open', 'approved', 'applying', 'rolling_back', 'needs_human');
+CREATE UNIQUE INDEX ticket_open ON ticket (entity_id) WHERE state = 'open';
+CREATE TABLE approval (
+    ticket_id INTEGER NOT NULL REFERENCES ticket(id), user TEXT NOT NULL, at TEXT NOT NULL, fingerprint TEXT NOT NULL,
+    PRIMARY KEY (ticket_id, user)
+) WITHOUT ROWID;
+CREATE TABLE step (
+    id INTEGER PRIMARY KEY, ticket_id INTEGER NOT NULL REFERENCES ticket(id), run INTEGER NOT NULL,
+    place INTEGER NOT NULL, back INTEGER NOT NULL, step TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'planned',
+    tries INTEGER NOT NULL DEFAULT 0, begun_at TEXT, settled_at TEXT, made TEXT NOT NULL DEFAULT '',
+    request_id TEXT NOT NULL DEFAULT '', failure TEXT,
+    UNIQUE (ticket_id, run, place)
+);
+CREATE TRIGGER step_no_delete BEFORE DELETE ON step BEGIN SELECT RAISE(ABORT, 'the journal is kept'); END;
+CREATE TABLE press (
+    id INTEGER PRIMARY KEY, ticket_id INTEGER NOT NULL REFERENCES ticket(id), verb TEXT NOT NULL, user TEXT NOT NULL,
+    channel TEXT NOT NULL, created_at TEXT NOT NULL, next_at TEXT NOT NULL, tries INTEGER NOT NULL DEFAULT 0,
+    words TEXT NOT NULL, services TEXT NOT NULL, until TEXT, state TEXT NOT NULL DEFAULT 'queued',
+    outcome TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX press_due ON press (next_at) WHERE state = 'queued';
+CREATE TABLE keep (
+    id INTEGER PRIMARY KEY, entity_id INTEGER NOT NULL REFERENCES entity(id), service TEXT NOT NULL,
+    user TEXT NOT NULL, until TEXT NOT NULL, reason TEXT NOT NULL, created_at TEXT NOT NULL, ended_at TEXT,
+    ended_by TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX keep_standing ON keep (entity_id, until) WHERE ended_at IS NULL;
+"""
+
 
 @migrations()
 def m001_audits(db: Database) -> None:
     """Entities, snapshots of their policies, reports, requests, jobs, the outbox, deliveries and the log."""
     # One statement at a time: executescript would end the transaction that the migration runs in.
     for statement in _split(_FIRST):
+        db.execute(statement)
+
+
+@migrations()
+def m002_tickets(db: Database) -> None:
+    """Tickets with their approvals, the journal of writes, pressed verbs and keeps."""
+    for statement in _split(_TICKETS):
         db.execute(statement)
 
 

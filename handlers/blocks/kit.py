@@ -34,6 +34,7 @@ Part = (
     | RichTextElementParts.Emoji
     | RichTextElementParts.Date
     | RichTextElementParts.User
+    | RichTextElementParts.UserGroup
 )
 Json = dict[str, Any]
 
@@ -101,6 +102,11 @@ def emoji(name: str) -> RichTextElementParts.Emoji:
 def person(user_id: str) -> RichTextElementParts.User:
     """A mention of a checked id."""
     return RichTextElementParts.User(user_id=user_id)
+
+
+def group(group_id: str) -> RichTextElementParts.UserGroup:
+    """A mention of a user group's checked id."""
+    return RichTextElementParts.UserGroup(usergroup_id=group_id)
 
 
 def day(at: datetime) -> str:

@@ -1,7 +1,7 @@
 """AWS, behind a few verbs. The only package that imports boto3; its dictionaries die here.
 
 Every list is read to its last page (IsTruncated and Marker, MaxItems=1000), every time is aware UTC, every error is
-one of `advisor.core.errors`. Nothing here writes to AWS.
+one of `advisor.core.errors`. Only `writer` writes to AWS, by a role of its own.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ from advisor.core.model import (
     ServiceRow,
     Snapshot,
 )
-from advisor.edges.aws import entities
+from advisor.core.removal import Standing
+from advisor.edges.aws import entities, standing
 from advisor.edges.aws.errors import call
 from advisor.edges.aws.pages import Method, items, pages
 from advisor.edges.aws.sessions import Identity, Session, Sessions
+from advisor.edges.aws.writer import Writer
 
 __all__ = ["Aws", "Identity", "Raw", "Session"]
 
@@ -55,6 +57,7 @@ class Aws:
         organization: bool,
         read_role: str,
         clock: Callable[[], datetime],
+        write_role: str = "",
     ) -> None:
         self._sessions = Sessions(
             boot=boot, named=named, organization=organization, read_role=read_role, clock=clock
@@ -62,6 +65,7 @@ class Aws:
         self._clock = clock
         self._documents: entities.Documents = {}
         self.read_role = read_role
+        self.writer = Writer(self._sessions, write_role)
 
     def identity(self) -> Identity:
         """Who the bot is at AWS."""
@@ -185,6 +189,14 @@ class Aws:
     def snapshot(self, session: Session, entity: Entity) -> Snapshot:
         """What IAM says of an entity now: policies with their raw texts, groups, members, holders, tags."""
         return entities.snapshot(session, entity, self._documents, self._clock())
+
+    def standing(self, session: Session, entity: Entity, arns: frozenset[str] | None = None) -> Standing:
+        """What a change rests on, read now: see `advisor.core.removal.Standing`.
+
+        `arns` are the managed policies that are read whole, attached or not; None means every attached one, and
+        what comes through groups. Raises Missing where the entity is gone.
+        """
+        return standing.read(session, entity, self._documents, arns)
 
     def listing(self, session: Session) -> Iterator[Entity]:
         """Every role, user, group, customer managed policy and attached AWS managed policy of an account."""

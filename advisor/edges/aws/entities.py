@@ -20,9 +20,11 @@ Documents = dict[tuple[str, str], str]
 _DOCUMENTS_KEPT = 512
 
 
-def _entity(account: str, kind: Kind, row: dict[str, Any]) -> Entity:
+def entity_of(account: str, kind: Kind, row: dict[str, Any], entity_id: int = 0) -> Entity:
+    """An entity by IAM's own description of it."""
     noun = kind.value.title()
     return Entity(
+        id=entity_id,
         account=account,
         kind=kind,
         name=str(row[f"{noun}Name"]),
@@ -33,7 +35,7 @@ def _entity(account: str, kind: Kind, row: dict[str, Any]) -> Entity:
     )
 
 
-def _get(session: Session, kind: Kind, name: str) -> dict[str, Any]:
+def get(session: Session, kind: Kind, name: str) -> dict[str, Any]:
     """The description of a role, user or group by its name."""
     noun = kind.value.title()
     method = getattr(session.iam, f"get_{kind}")
@@ -41,7 +43,8 @@ def _get(session: Session, kind: Kind, name: str) -> dict[str, Any]:
     return dict(answer[noun])
 
 
-def _get_policy(session: Session, arn: str) -> dict[str, Any]:
+def get_policy(session: Session, arn: str) -> dict[str, Any]:
+    """The description of a managed policy by its ARN."""
     return dict(call(session.iam.get_policy, "iam:GetPolicy", session.account, PolicyArn=arn)["Policy"])
 
 
@@ -49,32 +52,32 @@ def find(session: Session, kind: Kind, name: str) -> list[Entity]:
     """By name; a policy's path is not known, so its list is read, AWS's own included."""
     if kind is not Kind.POLICY:
         try:
-            return [_entity(session.account, kind, _get(session, kind, name))]
+            return [entity_of(session.account, kind, get(session, kind, name))]
         except Missing:
             return []
     rows = items(session.iam.list_policies, "iam:ListPolicies", session.account, "Policies", Scope="All")
-    return [_entity(session.account, kind, r) for r in rows if r["PolicyName"] == name]
+    return [entity_of(session.account, kind, r) for r in rows if r["PolicyName"] == name]
 
 
 def identify(session: Session, entity: Entity) -> Entity:
     """Who bears this ARN (or, with a wrong path, this name) now."""
     if entity.kind is Kind.POLICY:
-        return _entity(session.account, entity.kind, _get_policy(session, entity.arn))
-    return _entity(session.account, entity.kind, _get(session, entity.kind, entity.name))
+        return entity_of(session.account, entity.kind, get_policy(session, entity.arn))
+    return entity_of(session.account, entity.kind, get(session, entity.kind, entity.name))
 
 
 def listing(session: Session) -> Iterator[Entity]:
     """Every entity of an account; of AWS's policies only those that are attached."""
     iam, account = session.iam, session.account
     for row in items(iam.list_roles, "iam:ListRoles", account, "Roles"):
-        yield _entity(account, Kind.ROLE, row)
+        yield entity_of(account, Kind.ROLE, row)
     for row in items(iam.list_users, "iam:ListUsers", account, "Users"):
-        yield _entity(account, Kind.USER, row)
+        yield entity_of(account, Kind.USER, row)
     for row in items(iam.list_groups, "iam:ListGroups", account, "Groups"):
-        yield _entity(account, Kind.GROUP, row)
+        yield entity_of(account, Kind.GROUP, row)
     for scope in ({"Scope": "Local"}, {"Scope": "AWS", "OnlyAttached": True}):
         for row in items(iam.list_policies, "iam:ListPolicies", account, "Policies", **scope):
-            yield _entity(account, Kind.POLICY, row)
+            yield entity_of(account, Kind.POLICY, row)
 
 
 def holders(session: Session, policy_arn: str) -> tuple[tuple[str, ...], int]:
@@ -110,7 +113,7 @@ class _Reader:
         self._documents = documents
 
     def of_policy(self, entity: Entity, now: datetime) -> Snapshot:
-        row = _get_policy(self._session, entity.arn)
+        row = get_policy(self._session, entity.arn)
         held, boundary_of = holders(self._session, entity.arn)
         return Snapshot(
             entity=entity,
@@ -119,7 +122,7 @@ class _Reader:
             members=self._reached(held),
             holders=held,
             boundary_of=max(boundary_of, int(row.get("PermissionsBoundaryUsageCount") or 0)),
-            tags=_tags(row),
+            tags=tags_of(row),
             description=str(row.get("Description", "")),
         )
 
@@ -135,7 +138,7 @@ class _Reader:
         return tuple(sorted(users))
 
     def of_principal(self, entity: Entity, now: datetime) -> Snapshot:
-        row = _get(self._session, entity.kind, entity.name)
+        row = get(self._session, entity.kind, entity.name)
         groups: tuple[str, ...] = ()
         members: tuple[str, ...] = ()
         policies = [
@@ -162,7 +165,7 @@ class _Reader:
             policies=tuple(policies),
             groups=groups,
             members=members,
-            tags=_tags(row),
+            tags=tags_of(row),
             description=str(row.get("Description", "")),
         )
 
@@ -173,7 +176,7 @@ class _Reader:
         whose = {f"{noun}Name": owner}
         for name in items(lister, f"iam:List{noun}Policies", account, "PolicyNames", **whose):
             answer = call(getter, f"iam:Get{noun}Policy", account, **whose, PolicyName=name)
-            yield Policy(str(name), PolicyKind.INLINE, _text(answer["PolicyDocument"]), group=group)
+            yield Policy(str(name), PolicyKind.INLINE, text_of(answer["PolicyDocument"]), group=group)
 
     def _attached(self, kind: Kind, owner: str, group: str) -> Iterator[Policy]:
         iam, account, noun = self._session.iam, self._session.account, kind.value.title()
@@ -182,7 +185,7 @@ class _Reader:
             lister, f"iam:ListAttached{noun}Policies", account, "AttachedPolicies", **{f"{noun}Name": owner}
         )
         for row in rows:
-            yield self._managed(_get_policy(self._session, str(row["PolicyArn"])), group)
+            yield self._managed(get_policy(self._session, str(row["PolicyArn"])), group)
 
     def _managed(self, row: dict[str, Any], group: str) -> Policy:
         arn, version = str(row["Arn"]), str(row["DefaultVersionId"])
@@ -196,10 +199,8 @@ class _Reader:
                 PolicyArn=arn,
                 VersionId=version,
             )
-            text = _text(answer["PolicyVersion"]["Document"])
-            if len(self._documents) >= _DOCUMENTS_KEPT:
-                self._documents.clear()
-            self._documents[key] = text
+            text = text_of(answer["PolicyVersion"]["Document"])
+            keep(self._documents, key, text)
         parsed = parse(arn)
         owner = parsed.account if not isinstance(parsed, str) else ""
         return Policy(
@@ -213,10 +214,18 @@ class _Reader:
         )
 
 
-def _text(document: str) -> str:
+def keep(documents: Documents, key: tuple[str, str], text: str) -> None:
+    """Remember a text, within a bound."""
+    if len(documents) >= _DOCUMENTS_KEPT:
+        documents.clear()
+    documents[key] = text
+
+
+def text_of(document: str) -> str:
     """The very text that was stored; `unquote`, not `unquote_plus`, since "+" is data."""
     return unquote(document)
 
 
-def _tags(row: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+def tags_of(row: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The tags in a description."""
     return tuple((str(t["Key"]), str(t["Value"])) for t in row.get("Tags", []))

@@ -14,7 +14,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
-from advisor.core.errors import AwsError, Expired, Invalid, Missing, Refused, Throttled, Unreachable
+from advisor.core.errors import AwsError, Busy, Expired, Invalid, Missing, Refused, Throttled, Unreachable
 
 _CODES: dict[str, type[AwsError]] = {
     # Source: IAM API Reference, Common Errors, and each operation's own list.
@@ -37,6 +37,8 @@ _CODES: dict[str, type[AwsError]] = {
     "TooManyRequestsException": Throttled,
     "PriorRequestNotComplete": Throttled,
     "SlowDown": Throttled,
+    "EntityTemporarilyUnmodifiable": Busy,
+    "ConcurrentModification": Busy,
     "NoSuchEntity": Missing,
     "InvalidInput": Invalid,
     "ValidationError": Invalid,

@@ -75,13 +75,13 @@ class Sessions:
         self._serial = 0
         self._listed: tuple[datetime, tuple[Account, ...]] | None = None
 
-    def client(self, service: str, **credentials: str) -> Any:
+    def client(self, service: str, calls: BotoConfig = _CALLS, **credentials: str) -> Any:
         """A boto3 client; policy documents come as the raw text that IAM sent, still percent-encoded."""
         with self._making:
             if self._boto is None:
                 self._boto = boto3.session.Session()
             region = self._boto.region_name or "us-east-1"
-            made = self._boto.client(service, region_name=region, config=_CALLS, **credentials)
+            made = self._boto.client(service, region_name=region, config=calls, **credentials)
         if service == "iam":
             made.meta.events.unregister("after-call.iam", json_decode_policies)
         return made

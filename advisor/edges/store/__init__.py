@@ -12,6 +12,8 @@ from advisor.edges.store.journal import Deliveries, Log, verify
 from advisor.edges.store.outbox import Outbox
 from advisor.edges.store.reports import Reports
 from advisor.edges.store.requests import Followups, Jobs, Requests
+from advisor.edges.store.steps import Steps
+from advisor.edges.store.tickets import Keeps, Presses, Tickets
 
 __all__ = ["Store", "look", "verify"]
 
@@ -29,6 +31,10 @@ class Store:
         self.requests = Requests(self._db)
         self.jobs = Jobs(self._db)
         self.followups = Followups(self._db)
+        self.tickets = Tickets(self._db)
+        self.steps = Steps(self._db)
+        self.presses = Presses(self._db)
+        self.keeps = Keeps(self._db)
         self.outbox = Outbox(self._db)
         self.deliveries = Deliveries(self._db)
         self.log = Log(self._db)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+
+from pydantic import TypeAdapter
 
 from advisor.core.model import (
     ActionRow,
@@ -24,7 +27,24 @@ from advisor.core.model import (
     RequestState,
     ServiceRow,
 )
+from advisor.core.removal import (
+    Entry,
+    Keep,
+    Moved,
+    Plan,
+    Press,
+    Step,
+    StepState,
+    Ticket,
+    TicketState,
+    Verb,
+)
 from advisor.edges.store.connection import Row
+
+# A plan is a tree of frozen dataclasses; pydantic writes and reads it as JSON by their own types.
+_PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
+_STEP: TypeAdapter[Step] = TypeAdapter(Step)
+_MOVED: TypeAdapter[tuple[Moved, ...]] = TypeAdapter(tuple[Moved, ...])
 
 
 def stamp(at: datetime) -> str:
@@ -189,3 +209,105 @@ def service_of(row: Row, actions: tuple[ActionRow, ...] | None) -> ServiceRow:
 def action_of(row: Row) -> ActionRow:
     """A row of `action`."""
     return ActionRow(row["name"], maybe_moment(row["last_at"]), row["last_by"], row["region"])
+
+
+def dump_plan(plan: Plan) -> str:
+    """A plan as JSON."""
+    return _PLAN.dump_json(plan).decode()
+
+
+def dump_step(step: Step) -> str:
+    """A step as JSON."""
+    return _STEP.dump_json(step).decode()
+
+
+def dump_moved(moved: Sequence[Moved]) -> str:
+    """What moved, as JSON."""
+    return _MOVED.dump_json(tuple(moved)).decode()
+
+
+def ticket_of(row: Row) -> Ticket:
+    """A row of `ticket`."""
+    return Ticket(
+        id=row["id"],
+        entity_id=row["entity_id"],
+        request_id=row["request_id"],
+        report_id=row["report_id"],
+        state=TicketState(row["state"]),
+        requesters=tuple(json.loads(row["requesters"])),
+        channel=row["channel"],
+        reason=row["reason"],
+        keys=tuple(json.loads(row["keys"])),
+        days=row["days"],
+        created_at=moment(row["created_at"]),
+        changed_at=moment(row["changed_at"]),
+        expires_at=moment(row["expires_at"]),
+        next_at=maybe_moment(row["next_at"]),
+        plan=_PLAN.validate_json(row["plan"]) if row["plan"] else None,
+        advice=bool(row["advice"]),
+        card_id=row["card_id"],
+        revision=row["revision"],
+        job_id=row["job_id"],
+        run=row["run"],
+        tries=row["tries"],
+        moved=_MOVED.validate_json(row["moved"]),
+        given=tuple(json.loads(row["given"])),
+        failure=failure_of(row["failure"]),
+        by=row["by"],
+        words=row["words"],
+        other_id=row["other_id"],
+        owner=row["owner"],
+        wanted=tuple(json.loads(row["wanted"])),
+    )
+
+
+def entry_of(row: Row) -> Entry:
+    """A row of `step`."""
+    return Entry(
+        id=row["id"],
+        ticket_id=row["ticket_id"],
+        run=row["run"],
+        place=row["place"],
+        back=bool(row["back"]),
+        step=_STEP.validate_json(row["step"]),
+        state=StepState(row["state"]),
+        begun_at=maybe_moment(row["begun_at"]),
+        settled_at=maybe_moment(row["settled_at"]),
+        made=row["made"],
+        request_id=row["request_id"],
+        tries=row["tries"],
+        failure=failure_of(row["failure"]),
+    )
+
+
+def press_of(row: Row) -> Press:
+    """A row of `press`."""
+    return Press(
+        id=row["id"],
+        ticket_id=row["ticket_id"],
+        verb=Verb(row["verb"]),
+        user=row["user"],
+        channel=row["channel"],
+        created_at=moment(row["created_at"]),
+        tries=row["tries"],
+        words=row["words"],
+        services=tuple(json.loads(row["services"])),
+        until=maybe_moment(row["until"]),
+        state=row["state"],
+        outcome=row["outcome"],
+    )
+
+
+def keep_of(row: Row) -> Keep:
+    """A row of `keep`."""
+    return Keep(
+        id=row["id"],
+        entity_id=row["entity_id"],
+        service=row["service"],
+        user=row["user"],
+        until=moment(row["until"]),
+        reason=row["reason"],
+        created_at=moment(row["created_at"]),
+        ended_at=maybe_moment(row["ended_at"]),
+        ended_by=row["ended_by"],
+    )

@@ -1,0 +1,414 @@
+"""Carrying a ticket out, and back: look, journal, write, read back twice. Nothing is said before it is true.
+
+Every step is in the journal before AWS is called. What AWS answered is settled by looking: IAM is eventually
+consistent, so two agreeing reads say "done", and a minute of patience goes before "it did not happen".
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from advisor import jobs, readings
+from advisor.core.errors import AwsError, Expired, Invalid, Missing, Transient, Unreachable
+from advisor.core.lifecycle import Event
+from advisor.core.model import Entity, Failure, Granularity, JobState, Report, Snapshot
+from advisor.core.removal import Entry, Moved, Plan, Standing, StepState, Ticket, TicketState
+from advisor.core.report import protected
+from advisor.core.standing import Found, found, moved, remaining, way_back, whole
+from advisor.desk import Desk
+from advisor.tickets import redraw, reply, tell
+
+log = logging.getLogger(__name__)
+
+PATIENCE = timedelta(seconds=60)
+"""How long a write may take to be seen by every reader.
+
+Source: IAM User Guide, "Changes that I make are not always immediately visible"; seconds as a rule, a minute rarely.
+"""
+
+GIVE_UP = timedelta(minutes=10)
+"""How long AWS may be silent, or limit the rate, in the middle of a change before a person is asked."""
+
+_WORKING = {TicketState.APPROVED, TicketState.APPLYING, TicketState.ROLLING_BACK}
+
+
+def advance(desk: Desk, ticket_id: int) -> None:
+    """Take a ticket as far as it goes now."""
+    while _one(desk, ticket_id):
+        pass
+
+
+def _one(desk: Desk, ticket_id: int) -> bool:
+    """One move; True where the next can follow at once."""
+    ticket = desk.store.tickets.get(ticket_id)
+    entity = desk.store.entities.get(ticket.entity_id) if ticket else None
+    if ticket is None or entity is None or ticket.plan is None or ticket.state not in _WORKING:
+        return False
+    if ticket.next_at is None or ticket.next_at > desk.clock():
+        return False
+    try:
+        if ticket.state is TicketState.APPROVED:
+            return _check(desk, ticket, ticket.plan, entity)
+        return _carry(desk, ticket, ticket.plan, entity)
+    except Transient as error:
+        if isinstance(error, Expired):
+            desk.aws.forget(entity.account)
+        _later(desk, ticket, error)
+    except Missing as error:
+        _stop(desk, ticket, (Moved("gone", entity.name),), error.failure())
+    except AwsError as error:
+        _stop(desk, ticket, (), error.failure(ticket.tries + 1))
+    return False
+
+
+def _later(desk: Desk, ticket: Ticket, error: Transient) -> None:
+    """AWS does not answer now: try again, within reason."""
+    now, failure = desk.clock(), error.failure(ticket.tries + 1)
+    if now - ticket.changed_at > GIVE_UP:
+        _stop(desk, ticket, (), failure)
+        return
+    pause = jobs.patience(f"ticket {ticket.id}", min(ticket.tries, 5))
+    log.info("ticket.again ticket=%d call=%s why=%s", ticket.id, error.call, error.code)
+    desk.store.tickets.later(ticket.id, now + pause, failure)
+
+
+# -- the last look -------------------------------------------------------------------------------------------------
+
+
+def _check(desk: Desk, ticket: Ticket, plan: Plan, entity: Entity) -> bool:
+    """A fresh report and everything read again; only if both agree with the plan is the journal written."""
+    store, now = desk.store, desk.clock()
+    if ticket.job_id is None:
+        deep = Granularity.ACTION if plan.actions else Granularity.SERVICE
+        with store.transaction():
+            job, _ = store.jobs.join(entity.id, entity.account, deep, now, now + jobs.deadline(desk))
+            store.tickets.set_job(ticket.id, job.id)
+        return False
+    job_now = store.jobs.get(ticket.job_id)
+    if job_now is None or job_now.state not in {JobState.DONE, JobState.FAILED}:
+        return False
+    if job_now.state is JobState.FAILED or job_now.report_id is None:
+        _no_look(desk, ticket, job_now.failure or Failure("report_failed"))
+        return False
+    report, before = store.reports.get(job_now.report_id), store.reports.get(ticket.report_id)
+    session = desk.aws.session(entity.account)
+    live = desk.aws.standing(session, entity, _arns(plan))
+    what = moved(plan.basis, live)
+    what += _used(plan, before, report) if report else ()
+    what += _guarded(desk, ticket, plan, live)
+    if what:
+        _stop(desk, ticket, what, None)
+        return False
+    with store.transaction():
+        if store.tickets.move(ticket.id, ticket.state, Event.BEGAN, now, by=ticket.by, next_at=now) is None:
+            return False
+        for entry in store.steps.of(ticket.id):
+            if entry.state is StepState.NOT_DONE:  # refused before anything was written
+                store.steps.again(entry.id)
+        if not store.steps.of(ticket.id):
+            store.tickets.set_run(ticket.id)
+            run = (store.tickets.get(ticket.id) or ticket).run
+            store.steps.plan(ticket.id, run, plan.steps, back=False)
+        store.log.add("bot", "ticket.begin", f"ticket {ticket.id}", now, fingerprint=plan.fingerprint)
+        redraw(desk, ticket)
+    return True
+
+
+def _no_look(desk: Desk, ticket: Ticket, failure: Failure) -> None:
+    """A read that fails is not drift: the ticket stays approved, says why, and offers a retry."""
+    with desk.store.transaction():
+        desk.store.tickets.later(ticket.id, None, failure)
+        redraw(desk, ticket)
+        reply(desk, ticket, "ticket.event", ticket.id, what="not_begun")
+
+
+def _arns(plan: Plan) -> frozenset[str]:
+    """The managed policies that a plan reads or makes."""
+    return frozenset(
+        {m.arn for m in plan.basis.managed} | {s.arn for s in plan.steps if s.arn and not _theirs(s.arn)}
+    )
+
+
+def _theirs(arn: str) -> bool:
+    return arn.split(":")[4:5] == ["aws"]
+
+
+def _used(plan: Plan, before: Report | None, report: Report) -> tuple[Moved, ...]:
+    """What the plan takes away and somebody used since it was made."""
+    old = {s.namespace: s for s in before.services} if before else {}
+    told: list[Moved] = []
+    whole_services = set(plan.services) | (
+        {s.namespace for s in report.services} if plan.quarantine else set()
+    )
+    single = set(plan.actions)
+    for row in report.services:
+        was = old.get(row.namespace)
+        if row.namespace in whole_services and row.last_at and (was is None or row.last_at != was.last_at):
+            told.append(Moved("used", row.namespace, at=row.last_at))
+        known = {a.name: a.last_at for a in (was.actions or ())} if was else {}
+        for action in row.actions or ():
+            name = f"{row.namespace}:{action.name}"
+            if name in single and action.last_at and known.get(action.name) != action.last_at:
+                told.append(Moved("used", name, at=action.last_at))
+    return tuple(told)
+
+
+def _guarded(desk: Desk, ticket: Ticket, plan: Plan, live: Standing) -> tuple[Moved, ...]:
+    """What somebody has put under protection since: settings, tags, keeps."""
+    boundary = max((m.boundary_of for m in live.managed if m.arn == live.entity.arn), default=0)
+    shot = Snapshot(live.entity, desk.clock(), tags=live.tags, boundary_of=boundary)
+    word = protected(shot, readings.rules(desk, ticket.days))
+    told = [Moved("protected", live.entity.name, word)] if word else []
+    takes = {*plan.services, *(a.partition(":")[0] for a in plan.actions)}
+    told += [
+        Moved("kept", k.service or live.entity.name, at=k.until)
+        for k in desk.store.keeps.standing(desk.clock(), ticket.entity_id)
+        if not k.service or k.service in takes or plan.quarantine
+    ]
+    return tuple(told)
+
+
+# -- step by step --------------------------------------------------------------------------------------------------
+
+
+def _carry(desk: Desk, ticket: Ticket, plan: Plan, entity: Entity) -> bool:
+    store, now = desk.store, desk.clock()
+    first = store.tickets.at_work(entity.account)[0]
+    if first != ticket.id:  # one change at a time in an account: what it rests on must not move under it
+        store.tickets.wait(ticket.id, now + timedelta(seconds=2))
+        return False
+    session = desk.aws.session(entity.account)
+    entries = store.steps.of(ticket.id)
+    run = [e for e in entries if e.run == ticket.run]
+    back = ticket.state is TicketState.ROLLING_BACK
+    if not run:
+        return _plan_back(desk, ticket, plan, entity)
+    entry = next((e for e in run if e.state is not StepState.DONE), None)
+    if entry is not None and entry.state is StepState.BEGUN:
+        return _settle(desk, ticket, plan, entity, entry)
+    live = desk.aws.standing(session, entity, _arns(plan))
+    expected = remaining(plan, entries)
+    what = _not_as_left(expected, live, entry) if back else moved(expected, live)
+    if (
+        entry is not None
+        and entry.tries
+        and found(live, entry.step, _known(expected, entry))[0] is Found.AFTER
+    ):
+        return _settle(desk, ticket, plan, entity, entry)  # somebody, or an earlier try, did it
+    if what:
+        return _wait_or_stop(desk, ticket, entries, what)
+    if entry is None:
+        return _finish(desk, ticket, plan, entries)
+    return _write(desk, ticket, entity, entry)
+
+
+def _not_as_left(expected: Standing, live: Standing, entry: Entry | None) -> tuple[Moved, ...]:
+    """On the way back only the document at hand is compared: what else was changed since is none of ours."""
+    if live.entity.unique_id != expected.entity.unique_id:
+        return (Moved("recreated", live.entity.name),)
+    if entry is None or found(live, entry.step, _known(expected, entry))[0] is not Found.OTHER:
+        return ()
+    return (Moved("version" if entry.step.arn else "inline", entry.step.name, "edited"),)
+
+
+def _known(expected: Standing, entry: Entry) -> frozenset[str]:
+    """The versions that a policy had before a step."""
+    policy = expected.policy(entry.step.arn)
+    return frozenset(v.id for v in policy.versions) if policy else frozenset()
+
+
+def _wait_or_stop(desk: Desk, ticket: Ticket, entries: tuple[Entry, ...], what: tuple[Moved, ...]) -> bool:
+    """A reading that lags behind our own last write looks like drift: patience first."""
+    now = desk.clock()
+    last = max((t for e in entries for t in (e.begun_at, e.settled_at) if t), default=None)
+    if last and now - last < PATIENCE:
+        desk.store.tickets.wait(ticket.id, now + _pause(now - last))
+    else:
+        _stop(desk, ticket, what, None)
+    return False
+
+
+def _pause(waited: timedelta) -> timedelta:
+    """Half a second at first, five at most."""
+    return timedelta(seconds=min(5.0, max(0.5, waited.total_seconds() / 4)))
+
+
+def _write(desk: Desk, ticket: Ticket, entity: Entity, entry: Entry) -> bool:
+    store = desk.store
+    name = f"iam-audit-t{ticket.id}-r{entry.run}-s{entry.place}"
+    try:
+        permit = desk.aws.writer.permit(
+            entity, entry.step, name
+        )  # a session for this step: nothing is written yet
+    except Transient:
+        raise
+    except AwsError as error:
+        _refused(desk, ticket, entry, error)
+        return False
+    store.steps.begin(entry.id, desk.clock())
+    try:
+        request_id = desk.aws.writer.write(permit)
+    except Unreachable as error:  # nobody knows: settled by looking
+        log.warning("step.unknown ticket=%d place=%d call=%s", ticket.id, entry.place, error.call)
+        store.steps.answered(entry.id, error.request_id)
+        return True
+    except Missing:  # what was to go is gone, or never was: the look tells
+        return True
+    except Transient as error:  # Throttled, Busy, Expired: AWS says that it did nothing
+        store.steps.again(entry.id, error.failure(entry.tries + 1))
+        raise
+    except AwsError as error:
+        if isinstance(error, Invalid) and "EntityAlreadyExists" in error.message:
+            return True
+        _refused(desk, ticket, entry, error)
+        return False
+    with store.transaction():
+        store.steps.answered(entry.id, request_id)
+        store.log.add(
+            "bot",
+            f"iam.{entry.step.operation}",
+            f"ticket {ticket.id}",
+            desk.clock(),
+            policy=entry.step.arn or entry.step.name,
+            entity=entity.arn,
+            aws_request=request_id,
+        )
+    return True
+
+
+def _refused(desk: Desk, ticket: Ticket, entry: Entry, error: AwsError) -> None:
+    """AWS said no, so it did nothing: the first write leaves the ticket approved, a later one needs a person."""
+    failure = error.failure(entry.tries + 1)
+    with desk.store.transaction():
+        desk.store.steps.settle(entry.id, StepState.NOT_DONE, desk.clock(), failure=failure)
+        _stop(desk, ticket, (), failure)
+
+
+def _settle(desk: Desk, ticket: Ticket, plan: Plan, entity: Entity, entry: Entry) -> bool:
+    """What became of a write: two agreeing reads, or a minute of patience."""
+    store = desk.store
+    session = desk.aws.session(entity.account)
+    others = [e for e in store.steps.of(ticket.id) if e.id != entry.id]
+    known = _known(remaining(plan, others), entry)
+    seen, made = found(desk.aws.standing(session, entity, _arns(plan)), entry.step, known)
+    again, _ = found(desk.aws.standing(session, entity, _arns(plan)), entry.step, known)
+    now = desk.clock()
+    if seen is again is Found.AFTER:
+        with store.transaction():
+            store.steps.settle(entry.id, StepState.DONE, now, made=made)
+            store.tickets.wait(ticket.id, now)
+            redraw(desk, ticket)
+        return True
+    begun = entry.begun_at or now
+    if now - begun < PATIENCE:
+        store.tickets.wait(ticket.id, now + _pause(now - begun))
+        return False
+    if again is Found.BEFORE and entry.tries == 0:  # it is known not to be there, so it may be made again
+        store.steps.again(entry.id)
+        store.tickets.wait(ticket.id, now)
+        return True
+    unseen = Failure("unseen", call=entry.step.operation.value, account=entity.account, tries=entry.tries + 1)
+    what = (Moved("inline", entry.step.name, "edited"),) if again is Found.OTHER else ()
+    with store.transaction():
+        store.steps.settle(entry.id, StepState.NOT_DONE, now, failure=unseen)
+        _stop(desk, ticket, what, unseen)
+    return False
+
+
+# -- ends ----------------------------------------------------------------------------------------------------------
+
+
+def _stop(desk: Desk, ticket: Ticket, what: tuple[Moved, ...], failure: Failure | None) -> None:
+    """Nothing more is written. Before a first write the ticket is drifted or still approved, after one it needs a person."""
+    store, now = desk.store, desk.clock()
+    with store.transaction():
+        fresh = store.tickets.get(ticket.id) or ticket
+        entries = store.steps.of(ticket.id)
+        touched = [e for e in entries if e.state in {StepState.DONE, StepState.BEGUN} or e.back]
+        if fresh.state is TicketState.APPROVED and failure and not _gone(what):
+            _no_look(desk, ticket, failure)
+            return
+        if fresh.state is TicketState.ROLLING_BACK or touched:
+            event = Event.STUCK
+        else:
+            event = Event.NOTHING_WRITTEN if failure and not what else Event.MOVED
+        if (
+            store.tickets.move(
+                ticket.id,
+                fresh.state,
+                event,
+                now,
+                by=ticket.by,
+                words=ticket.words,
+                failure=failure,
+                moved=what,
+            )
+            is None
+        ):
+            return
+        if event is Event.NOTHING_WRITTEN:
+            store.tickets.set_job(ticket.id, None)
+        store.log.add(
+            "bot",
+            f"ticket.{event}",
+            f"ticket {ticket.id}",
+            now,
+            moved="; ".join(f"{m.what} {m.name} {m.detail}".strip() for m in what)[:1000],
+            failure=f"{failure.code} {failure.call}" if failure else "",
+        )
+        reply(desk, ticket, "ticket.event", ticket.id, what=event.value)
+        redraw(desk, ticket)
+    log.warning("ticket.stopped ticket=%d event=%s", ticket.id, event)
+
+
+def _gone(what: tuple[Moved, ...]) -> bool:
+    return any(m.what in {"gone", "recreated"} for m in what)
+
+
+def _finish(desk: Desk, ticket: Ticket, plan: Plan, entries: tuple[Entry, ...]) -> bool:
+    """Everything of this run is read back: say so."""
+    store, now = desk.store, desk.clock()
+    back = ticket.state is TicketState.ROLLING_BACK
+    event = Event.FINISHED
+    if back:
+        event = Event.BACK if whole(plan, entries) else Event.GIVEN
+    with store.transaction():
+        if back and event is Event.GIVEN:
+            store.tickets.give(ticket.id, sorted({*ticket.given, *ticket.wanted}))
+        if store.tickets.move(ticket.id, ticket.state, event, now, by=ticket.by, words=ticket.words) is None:
+            return False
+        store.log.add("bot", f"ticket.{event}", f"ticket {ticket.id}", now, entity=plan.basis.entity.arn)
+        reply(desk, ticket, "ticket.event", ticket.id, what=event.value)
+        if ticket.owner:
+            tell(desk, ticket, "ticket.owner", ticket.owner, what=event.value)
+        redraw(desk, ticket)
+    log.info("ticket.%s ticket=%d", event, ticket.id)
+    return False
+
+
+def _plan_back(desk: Desk, ticket: Ticket, plan: Plan, entity: Entity) -> bool:
+    """The writes of a way back, from what the journal knows; what it does not know is settled by looking first."""
+    store, now = desk.store, desk.clock()
+    session = desk.aws.session(entity.account)
+    entries = store.steps.of(ticket.id)
+    loose = next((e for e in entries if e.state in {StepState.BEGUN, StepState.NOT_DONE}), None)
+    live = desk.aws.standing(session, entity, _arns(plan))
+    if live.entity.unique_id != entity.unique_id:
+        _stop(desk, ticket, (Moved("recreated", entity.name),), None)
+        return False
+    if loose is not None:
+        expected = remaining(plan, [e for e in entries if e.id != loose.id])
+        seen, made = found(live, loose.step, _known(expected, loose))
+        with store.transaction():
+            if seen is Found.AFTER:
+                store.steps.settle(loose.id, StepState.DONE, now, made=made)
+        entries = store.steps.of(ticket.id)
+    wanted = {*ticket.wanted, *ticket.given} if ticket.wanted else ()
+    steps = way_back(plan, entries, desk.catalogue, wanted)
+    if not steps:
+        return _finish(desk, ticket, plan, entries)
+    with store.transaction():
+        store.steps.plan(ticket.id, ticket.run, steps, back=True)
+        redraw(desk, ticket)
+    return True
