@@ -1,4 +1,4 @@
-"""IAM Access Advisor as AWS answers it, over the policies that are really attached, and moto's IAM mended.
+"""IAM Access Advisor as AWS answers it, over the policies that are really attached.
 
 Sources: IAM API Reference (the four operations); recorded answers of live accounts for what it leaves out: keys that
 are missing while IN_PROGRESS, 0 for "nobody", NoSuchEntity for another session, InvalidInput for one bad namespace.
@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
-from moto.core.serialize import url_encode
 from moto.iam.exceptions import NoSuchEntity
 from moto.iam.responses import IamResponse
 
@@ -36,10 +35,6 @@ class AccessDenied(ServiceException):
 
 class UnmodifiableEntity(ServiceException):
     code = "UnmodifiableEntity"
-
-
-class LimitExceeded(ServiceException):
-    code = "LimitExceeded"
 
 
 @dataclass(slots=True)
@@ -93,7 +88,7 @@ def _groups_of(backend: Any, user: Any) -> list[Any]:
     return [g for g in backend.groups.values() if user in g.users]
 
 
-def _texts_of(backend: Any, kind: str, thing: Any) -> list[str]:
+def texts_of(backend: Any, kind: str, thing: Any) -> list[str]:
     if kind == "policy":
         return [_default_text(thing)]
     own = texts(thing)
@@ -131,7 +126,7 @@ def _report(
 ) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, Any]]]]:
     kind, thing = find(backend, arn)
     granted: dict[str, set[str]] = {}
-    for service, action in iam_rules.allowed(_texts_of(backend, kind, thing)):
+    for service, action in iam_rules.allowed(texts_of(backend, kind, thing)):
         granted.setdefault(service, set()).add(action)
     reach = _reach(backend, kind, thing)
     by_arn = {t.arn for _, t in reach}
@@ -205,24 +200,28 @@ def _entities(reach: list[tuple[str, Any]], uses: list[Any]) -> list[dict[str, A
     )
 
 
+def page(
+    aws: Any, response: IamResponse, rows: list[Any], kind: str, usual: int = 200
+) -> tuple[list[Any], dict[str, Any]]:
+    """One page, and what says that more follow. A marker is good for the operation that gave it."""
+    size = min(int(response._get_param("MaxItems") or usual), aws.knobs.page_size)
+    marker = str(response._get_param("Marker") or "")
+    if marker and not marker.startswith(f"{kind}-"):
+        raise InvalidInput("Invalid Marker")
+    start = int(marker.partition("-")[2] or 0) if marker else 0
+    end = start + size
+    more = end < len(rows)
+    return rows[start:end], {"IsTruncated": more, **({"Marker": f"{kind}-{end}"} if more else {})}
+
+
 newest: Any = None
 """The sandbox whose operations moto has now: moto's classes are the process's, not ours."""
 
 
 def install(aws: Any) -> None:
-    """Give moto's IAM the operations it lacks and the manners it should have, for this sandbox."""
+    """Give moto's IAM the operations it lacks, for this sandbox."""
     global newest  # noqa: PLW0603  # said above
     newest = aws
-
-    def page(response: IamResponse, rows: list[Any], kind: str) -> tuple[list[Any], dict[str, Any]]:
-        size = min(int(response._get_param("MaxItems") or 200), aws.knobs.page_size)
-        marker = str(response._get_param("Marker") or "")
-        if marker and not marker.startswith(f"{kind}-"):
-            raise InvalidInput("Invalid Marker")
-        start = int(marker.partition("-")[2] or 0) if marker else 0
-        end = start + size
-        more = end < len(rows)
-        return rows[start:end], {"IsTruncated": more, **({"Marker": f"{kind}-{end}"} if more else {})}
 
     def generate(self: IamResponse) -> ActionResult:
         arn, level = str(self._get_param("Arn")), str(self._get_param("Granularity") or "SERVICE_LEVEL")
@@ -257,7 +256,7 @@ def install(aws: Any) -> None:
         waiting = state_of(job)
         if waiting:
             return ActionResult(waiting)
-        rows, tail = page(self, job.rows, "s")
+        rows, tail = page(aws, self, job.rows, "s")
         head = {"JobStatus": "COMPLETED", "JobType": job.level, "JobCreationDate": job.created}
         return ActionResult({**head, "JobCompletionDate": aws.clock(), "ServicesLastAccessed": rows, **tail})
 
@@ -269,7 +268,7 @@ def install(aws: Any) -> None:
         namespace = str(self._get_param("ServiceNamespace"))
         if namespace not in iam_rules.services():
             raise InvalidInput(f"Invalid service namespace: {namespace}")
-        rows, tail = page(self, job.entities.get(namespace, []), "e")
+        rows, tail = page(aws, self, job.entities.get(namespace, []), "e")
         head = {"JobStatus": "COMPLETED", "JobCreationDate": job.created, "JobCompletionDate": aws.clock()}
         return ActionResult({**head, "EntityDetailsList": rows, **tail})
 
@@ -291,11 +290,6 @@ def install(aws: Any) -> None:
     IamResponse.get_service_last_accessed_details = get  # type: ignore[attr-defined]
     IamResponse.get_service_last_accessed_details_with_entities = with_entities  # type: ignore[attr-defined]
     IamResponse.list_policies_granting_service_access = granting  # type: ignore[attr-defined]
-    # moto sends managed policies' texts as they are; IAM percent-encodes every document (RFC 3986).
-    IamResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER["GetPolicyVersionResponse.PolicyVersion.Document"] = (
-        url_encode
-    )
-    _mend_lists(aws, page)
 
 
 def _granting(holders: list[tuple[str, Any]], namespace: str) -> list[dict[str, str]]:
@@ -313,85 +307,6 @@ def _granting(holders: list[tuple[str, Any]], namespace: str) -> list[dict[str, 
                 ):  # EntityType and EntityName are null for managed policies (API reference)
                     found.append(row)
     return found
-
-
-_LISTS = {
-    "list_roles": "Roles",
-    "list_users": "Users",
-    "list_groups": "Groups",
-    "list_policies": "Policies",
-    "list_role_policies": "PolicyNames",
-    "list_user_policies": "PolicyNames",
-    "list_group_policies": "PolicyNames",
-    "list_attached_role_policies": "AttachedPolicies",
-    "list_attached_user_policies": "AttachedPolicies",
-    "list_attached_group_policies": "AttachedPolicies",
-    "list_groups_for_user": "Groups",
-    "get_group": "Users",
-}
-"""Lists whose pages moto forgets, and the key of their rows."""
-
-_originals: dict[str, Callable[[IamResponse], ActionResult]] = {}
-
-
-def _mend_lists(
-    aws: Any, page: Callable[[IamResponse, list[Any], str], tuple[list[Any], dict[str, Any]]]
-) -> None:
-    for name, key in _LISTS.items():
-        original = _originals.setdefault(name, getattr(IamResponse, name))
-
-        def listed(
-            self: IamResponse, original: Any = original, key: str = key, name: str = name
-        ) -> ActionResult:
-            aws.backend(self.current_account)
-            marker, size = self.params.pop("Marker", None), self.params.pop("MaxItems", None)
-            self.params["MaxItems"] = 100_000
-            answer = original(self)
-            self.params.pop("MaxItems", None)
-            if marker is not None:
-                self.params["Marker"] = marker
-            if size is not None:
-                self.params["MaxItems"] = size
-            result = dict(answer.result)
-            rows, tail = page(self, list(result.get(key) or []), name)
-            return ActionResult(
-                {**{k: v for k, v in result.items() if k not in {"Marker", "IsTruncated"}}, key: rows, **tail}
-            )
-
-        setattr(IamResponse, name, listed)
-    entities = _originals.setdefault("list_entities_for_policy", IamResponse.list_entities_for_policy)
-
-    def holders(self: IamResponse) -> ActionResult:
-        usage = self.params.get("PolicyUsageFilter")
-        answer = entities(self)
-        if usage == "PermissionsBoundary":
-            backend = aws.backend(self.current_account)
-            arn = str(self._get_param("PolicyArn"))
-            bounded = [
-                r for r in backend.roles.values() if getattr(r, "permissions_boundary_arn", None) == arn
-            ]
-            rows = [{"RoleName": r.name, "RoleId": r.id} for r in bounded]
-            return ActionResult(
-                {"PolicyRoles": rows, "PolicyUsers": [], "PolicyGroups": [], "IsTruncated": False}
-            )
-        return answer
-
-    IamResponse.list_entities_for_policy = holders  # type: ignore[method-assign]
-    for name in ("put_role_policy", "attach_role_policy", "detach_role_policy", "delete_role_policy"):
-        write = _originals.setdefault(name, getattr(IamResponse, name))
-
-        def guarded(self: IamResponse, write: Any = write, name: str = name) -> ActionResult:
-            backend = aws.backend(self.current_account)
-            role = backend.get_role(self._get_param("RoleName"))
-            if role.path.startswith("/aws-service-role/"):
-                raise UnmodifiableEntity("Cannot perform the operation on the protected role")
-            if name == "put_role_policy":
-                inline = {**role.policies, self._get_param("PolicyName"): self._get_param("PolicyDocument")}
-                if sum(len("".join(t.split())) for t in inline.values()) > 10_240:
-                    raise LimitExceeded(f"Maximum policy size of 10240 bytes exceeded for role {role.name}")
-            return write(self)  # type: ignore[no-any-return]
-
-        setattr(IamResponse, name, guarded)
 
 
 def document(*statements: dict[str, Any]) -> str:

@@ -6,13 +6,9 @@ Every request passes one gate that counts it, may fail it as a test wishes, and 
 from __future__ import annotations
 
 import json
-import os
 import re
-import socket
-import struct
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,31 +19,12 @@ from urllib.parse import parse_qs
 import boto3
 from botocore.config import Config as BotoConfig
 from moto.backends import get_backend
-from moto.iam.models import AWSManagedPolicy, iam_backends
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.iam.models import iam_backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
-from tests.sandbox import advisor, iam_rules
-
-_AWS_POLICIES = {
-    "AdministratorAccess": ("/", ["*"]),
-    "AWSDenyAll": ("/", None),
-    "AmazonS3ReadOnlyAccess": ("/", ["s3:Get*", "s3:List*", "s3:Describe*"]),
-    "AmazonRDSFullAccess": (
-        "/",
-        [
-            "rds:*",
-            "application-autoscaling:*",
-            "cloudwatch:*",
-            "ec2:Describe*",
-            "sns:*",
-            "logs:*",
-            "outposts:*",
-            "devops-guru:*",
-            "pi:*",
-        ],
-    ),
-}
+from tests.sandbox import advisor, aws_policies, callers, iam_manners, iam_state, wire
+from tests.sandbox.callers import Caller
 
 
 @dataclass(slots=True)
@@ -64,6 +41,7 @@ class Fault:
     times: int | None = 1
     skip: int = 0
     until: float | None = None
+    effect: bool = False  # with `error`: it is answered, and yet the effect took place
 
     def takes(self, operation: str, account: str) -> bool:
         if self.operation not in {"*", operation} or self.account not in {None, account}:
@@ -100,6 +78,8 @@ class Knobs:
     page_size: int = 1000
     throttle: bool = False
     delay: float = 0.0
+    stale_reads: int = 0  # so many reads of a thing do not see a write to it
+    stale_seconds: float = 0.0  # nor do those so soon after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +110,15 @@ class Aws:
     _server: Any = None
     _thread: threading.Thread | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
-    _callers: dict[str, tuple[str, str]] = field(default_factory=dict)  # key -> account, role or user ARN
+    _callers: dict[str, Caller] = field(default_factory=dict)  # by access key
     _ended: set[str] = field(default_factory=set)
+    _lag: iam_state.Lag = field(default_factory=iam_state.Lag)
 
     def start(self, port: int = 0) -> Aws:
         self.begin_anew()
         inner = DomainDispatcherApplication(create_backend_app)
         self._server = make_server(
-            "127.0.0.1", port, lambda e, s: self._gate(inner, e, s), threaded=True, request_handler=_Quiet
+            "127.0.0.1", port, lambda e, s: self._gate(inner, e, s), threaded=True, request_handler=wire.Quiet
         )
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -151,6 +132,8 @@ class Aws:
         """An empty AWS. moto keeps its state for the whole process, so the newest sandbox in it is the only one."""
         _reset()
         advisor.install(self)
+        iam_manners.install(self)
+        self._lag.forget()
         self.uses.clear()
         self._callers.clear()
         self._ended.clear()
@@ -195,9 +178,7 @@ class Aws:
     def backend(self, account: str) -> Any:
         """moto's IAM of an account, with AWS's own policies in it."""
         backend = iam_backends[account]["aws"]
-        if not any(isinstance(p, AWSManagedPolicy) for p in backend.managed_policies.values()):
-            for name, (path, patterns) in _AWS_POLICIES.items():
-                _add_aws_policy(backend, account, name, path, patterns)
+        aws_policies.add(backend, account)
         return backend
 
     def use(
@@ -220,7 +201,7 @@ class Aws:
         arn = iam.create_user(UserName=name)["User"]["Arn"]
         iam.put_user_policy(UserName=name, PolicyName="bot", PolicyDocument=json.dumps(document))
         key = iam.create_access_key(UserName=name)["AccessKey"]
-        self._callers[key["AccessKeyId"]] = (account, arn)
+        self._callers[key["AccessKeyId"]] = Caller(account, arn)
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
@@ -228,6 +209,24 @@ class Aws:
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",
         }
+
+    def state(self, account: str) -> dict[str, object]:
+        """All that an account's IAM holds, to compare before and after."""
+        with self._lag.lock:
+            return iam_state.state(self.backend(account))
+
+    def meddle(self, account: str, role: str) -> str:
+        """An administrator adds a statement to a role's first inline policy, behind everybody's back; its Sid."""
+        with self._lag.lock:
+            holder = self.backend(account).get_role(role)
+            name = min(holder.policies)
+            document = json.loads(holder.policies[name])
+            statements = document["Statement"]
+            statements = statements if isinstance(statements, list) else [statements]
+            sid = f"ByHand{len(statements)}"
+            added = {"Sid": sid, "Effect": "Allow", "Action": "sns:Publish", "Resource": "*"}
+            holder.policies[name] = json.dumps({**document, "Statement": [*statements, added]})
+        return sid
 
     # -- faults --------------------------------------------------------------------------------------------------
 
@@ -248,16 +247,17 @@ class Aws:
 
     def _gate(self, inner: Any, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         if environ.get("HTTP_X_MOTO_ACCOUNT_ID"):
-            return inner(environ, start)  # type: ignore[no-any-return]
+            with self._lag.lock:
+                return inner(environ, start)  # type: ignore[no-any-return]
         length = int(environ.get("CONTENT_LENGTH") or 0)
         body = environ["wsgi.input"].read(length)
-        environ["wsgi.input"] = _Replay(body)
+        environ["wsgi.input"] = wire.Replay(body)
         target = environ.get("HTTP_X_AMZ_TARGET", "")
         params = {k: v[0] for k, v in parse_qs(body.decode(errors="replace")).items()} if not target else {}
         operation = target.rpartition(".")[2] or params.get("Action", "")
         sent = re.search(r"Credential=([A-Z0-9]+)/\d+/[\w-]+/(\w+)/", environ.get("HTTP_AUTHORIZATION", ""))
         key, service = (sent.group(1), sent.group(2)) if sent else ("", "")
-        account = self._callers.get(key, ("", ""))[0]
+        account = self._callers[key].account if key in self._callers else ""
         return self._answer(inner, environ, start, (account, service, operation, params, key))
 
     def _answer(
@@ -267,26 +267,27 @@ class Aws:
         if self.knobs.delay:
             time.sleep(self.knobs.delay)
         fault = self._fault(operation, account, "before")
-        refused = self._refusal(account, service, operation, params, key)
-        status, headers, body = 0, [], b""
+        refused = self._refusal(service, operation, params, key)
+        status, body = 0, b""
+        headers: list[tuple[str, str]] = []
         if fault and fault.hang:
             time.sleep(fault.hang)
         if fault and fault.drop == "before":
             self._note(account, service, operation, params, key, 0)
-            _reset_connection(environ)
-        if fault and fault.error:
-            status, headers, body = _error(
-                fault.status or _STATUS.get(fault.error, 400), fault.error, "by the test"
-            )
-        elif refused:
+            wire.reset_connection(environ)
+        if not refused and not (fault and fault.error and not fault.effect):
+            status, headers, body = self._run(inner, environ, account, operation, params)
+        elif refused and not (fault and fault.error):
             status, headers, body = refused
-        else:
-            status, headers, body = _run(inner, environ)
-            self._learn(operation, params, body)
+        if fault and fault.error:
+            code = fault.status or wire.STATUS.get(fault.error, 400)
+            status, headers, body = wire.error(code, fault.error, "by the test")
+        if environ.get("HTTP_X_AMZ_TARGET"):
+            headers, body = wire.as_json(headers, body)
         self._note(account, service, operation, params, key, status)
         after = self._fault(operation, account, "after") if self.hook else None
         if (fault and fault.drop == "after") or (after and after.drop):
-            _reset_connection(environ)
+            wire.reset_connection(environ)
         if fault and fault.truncate:
             body = body[: len(body) // 2]
             headers = [(k, v) for k, v in headers if k.lower() != "content-length"]
@@ -309,58 +310,68 @@ class Aws:
         with self._lock:
             self.calls.append(Call(account, service, operation, params, key, status))
 
-    def _refusal(self, account: str, service: str, operation: str, params: dict[str, str], key: str) -> Any:
+    def _run(
+        self, inner: Any, environ: dict[str, Any], account: str, operation: str, params: dict[str, str]
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
+        """One request at a time, so that a read that lags disturbs no other."""
+        backend = self.backend(account)
+        with self._lag.lock:
+            if iam_state.is_read(operation):
+                with self._lag.reading(backend, operation, params):
+                    return wire.run(inner, environ)
+            before = self._lag.before(backend, params)
+            status, headers, body = wire.run(inner, environ)
+            if status < 300:
+                self._lag.written(account, before, self.knobs.stale_reads, self.knobs.stale_seconds)
+        self._learn(operation, params, body)
+        return status, headers, body
+
+    def _refusal(self, service: str, operation: str, params: dict[str, str], key: str) -> Any:
         if key in self._ended:
-            return _error(403, "ExpiredToken", "The security token included in the request is expired")
+            return wire.error(403, "ExpiredToken", "The security token included in the request is expired")
         caller = self._callers.get(key)
         if caller is None:
-            return _error(
-                403, "InvalidClientTokenId", "The security token included in the request is invalid."
-            )
-        if operation == "AssumeRole" and not self._trusted(caller, params["RoleArn"]):
-            return _error(
-                403,
-                "AccessDenied",
-                f"User: {caller[1]} is not authorized to perform: sts:AssumeRole on resource: {params['RoleArn']}",
-            )
-        if operation == "GetCallerIdentity":
+            said = "The security token included in the request is invalid."
+            return wire.error(403, "InvalidClientTokenId", said)
+        if operation == "GetCallerIdentity":  # needs no permission (STS API Reference)
             return None
         owner = (params.get("Arn", "").split(":") + [""] * 5)[4]
-        if owner.isdigit() and owner != account:  # the model has no such error, so moto could not answer it
-            return _error(403, "AccessDenied", f"User: {caller[1]} is not authorized for {params['Arn']}")
-        if not iam_rules.may(self._policies(caller), f"{service}:{operation}"):
-            return _error(
-                403,
-                "AccessDenied",
-                f"User: {caller[1]} is not authorized to perform: {service}:{operation} on resource: * "
-                f"because no identity-based policy allows the {service}:{operation} action",
-            )
-        return None
+        if (
+            owner.isdigit() and owner != caller.account
+        ):  # the model has no such error: moto could not answer it
+            return wire.error(403, "AccessDenied", f"User: {caller} is not authorized for {params['Arn']}")
+        backend = self.backend(caller.account)
+        said = callers.refusal(caller, self._policies(caller), f"{service}:{operation}", params, backend)
+        if operation == "AssumeRole" and not said:
+            if not self._trusted(caller, params["RoleArn"]):
+                said = f"User: {caller} is not authorized to perform: sts:AssumeRole on resource: {params['RoleArn']}"
+            elif fault := callers.session_fault(params):
+                return wire.error(400, *fault)
+        return wire.error(403, "AccessDenied", said) if said else None
 
-    def _policies(self, caller: tuple[str, str]) -> list[str]:
-        account, arn = caller
-        backend = self.backend(account)
-        name = arn.rpartition("/")[2]
-        if ":user/" in arn:
-            return advisor.texts(backend.users[name])
-        role = next((r for r in backend.roles.values() if r.name == name), None)
+    def _role(self, arn: str) -> Any:
+        """moto's role of an ARN, or None."""
+        return next((r for r in self.backend(arn.split(":")[4]).roles.values() if r.arn == arn), None)
+
+    def _policies(self, caller: Caller) -> list[str]:
+        """Read when they are asked for, so that a policy taken away is gone at once."""
+        if ":user/" in caller.arn:
+            backend = self.backend(caller.account)
+            user = backend.users[caller.arn.rpartition("/")[2]]
+            return advisor.texts_of(backend, "user", user)
+        role = self._role(caller.arn)
         return advisor.texts(role) if role else []
 
-    def _trusted(self, caller: tuple[str, str], role_arn: str) -> bool:
-        account, name = role_arn.split(":")[4], role_arn.rpartition("/")[2]
-        role = next(
-            (r for r in self.backend(account).roles.values() if r.name == name and r.arn == role_arn), None
-        )
-        trust = str(role.assume_role_policy_document) if role else ""
-        return caller[1] in trust or f":{caller[0]}:root" in trust
+    def _trusted(self, caller: Caller, role_arn: str) -> bool:
+        role = self._role(role_arn)
+        return role is not None and callers.trusted(caller, str(role.assume_role_policy_document))
 
     def _learn(self, operation: str, params: dict[str, str], body: bytes) -> None:
         if operation != "AssumeRole":
             return
         found = re.search(rb"<AccessKeyId>(\w+)</AccessKeyId>", body)
         if found:
-            arn = params["RoleArn"]
-            self._callers[found.group(1).decode()] = (arn.split(":")[4], arn)
+            self._callers[found.group(1).decode()] = callers.assumed(params)
 
     @contextmanager
     def hanging(self, account: str) -> Iterator[None]:
@@ -371,74 +382,6 @@ class Aws:
             self.faults.remove(fault)
 
 
-_STATUS = {
-    "AccessDenied": 403,
-    "ExpiredToken": 403,
-    "NoSuchEntity": 404,
-    "ServiceFailure": 500,
-    "InternalFailure": 500,
-}
-
-
-class _Quiet(MotoRequestHandler):
-    def log_request(self, *_: object) -> None:
-        """Nothing on stderr."""
-
-
-class _Replay:
-    """A request body that can be read once more."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
-    def read(self, _size: int = -1) -> bytes:
-        body, self._body = self._body, b""
-        return body
-
-
-def _reset_connection(environ: dict[str, Any]) -> None:
-    sock: socket.socket = environ["werkzeug.socket"]
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    os.close(sock.detach())  # files made of the socket hold it open, so the descriptor itself is closed
-    raise ConnectionResetError
-
-
-def _run(inner: Any, environ: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
-    told: list[Any] = []
-
-    def start(status: str, headers: list[tuple[str, str]], _exc: object = None) -> None:
-        told[:] = [int(status.split()[0]), headers]
-
-    body = b"".join(inner(environ, start))
-    return told[0], told[1], body
-
-
-def _error(status: int, code: str, message: str) -> tuple[int, list[tuple[str, str]], bytes]:
-    if code == "Throttling":
-        message = "Rate exceeded"
-    body = (
-        '<ErrorResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><Error><Type>Sender</Type>'
-        f"<Code>{code}</Code><Message>{message}</Message></Error><RequestId>{uuid.uuid4()}</RequestId></ErrorResponse>"
-    ).encode()
-    return status, [("Content-Type", "text/xml"), ("Content-Length", str(len(body)))], body
-
-
 def _reset() -> None:
     for service in ("iam", "sts", "organizations"):
         get_backend(service).reset()  # type: ignore[arg-type]
-
-
-def _add_aws_policy(backend: Any, account: str, name: str, path: str, patterns: list[str] | None) -> None:
-    statement = {"Effect": "Allow", "Action": patterns, "Resource": "*"}
-    if patterns is None:
-        statement = {"Effect": "Deny", "Action": ["*"], "Resource": "*"}
-    data = {
-        "Arn": f"arn:aws:iam::aws:policy{path}{name}",
-        "Path": path,
-        "CreateDate": "2015-02-06T18:40:00+00:00",
-        "DefaultVersionId": "v1",
-        "UpdateDate": "2015-02-06T18:40:00+00:00",
-        "Document": {"Version": "2012-10-17", "Statement": [statement]},
-    }
-    policy = AWSManagedPolicy.from_data(name, account, "us-east-1", data)
-    backend.managed_policies[policy.arn] = policy

@@ -74,19 +74,3 @@ def allowed(texts: Iterable[str]) -> frozenset[tuple[str, str]]:
             elif "*" in _list(statement.get("Resource")) and not statement.get("Condition"):
                 no |= covered
     return frozenset(yes - no)
-
-
-def may(texts: Iterable[str], permission: str) -> bool:
-    """Whether a caller with these documents may make one call."""
-    service, _, action = permission.partition(":")
-
-    def names(statement: dict[str, object]) -> bool:
-        patterns = [str(p) for p in _list(statement.get("Action"))]
-        return any(
-            p == "*" or re.fullmatch(p.replace("*", ".*"), f"{service}:{action}", re.IGNORECASE)
-            for p in patterns
-        )
-
-    read = [s for text in texts for s in _list(json.loads(text)["Statement"])]
-    hits = [s["Effect"] for s in read if names(s)]
-    return "Allow" in hits and "Deny" not in hits
