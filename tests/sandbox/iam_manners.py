@@ -145,6 +145,8 @@ def _well_formed(response: IamResponse, _backend: Any) -> None:
                 "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression "
                 "[0-9A-Za-z]*"
             )
+        if {"Principal", "NotPrincipal"} & statement.keys():
+            raise MalformedPolicyDocument("Policy document should not specify a principal.")
         if statement.get("Effect") not in {"Allow", "Deny"}:
             raise MalformedPolicyDocument("Syntax errors in policy.")
 
