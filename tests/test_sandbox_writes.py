@@ -2,86 +2,29 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.accounts import AWS_POLICY, EC2, KINDS, S3, Place, refused, whose
 from tests.sandbox.aws import Aws
 
 Json = dict[str, Any]
 
-KINDS = ("role", "user", "group")
 SIZES = {"role": 10_240, "user": 2_048, "group": 5_120}
-S3 = json.dumps(
-    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
-)
-AWS_POLICY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
-TRUST = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        ],
-    }
-)
-_numbers = itertools.count(500_000_000_000)
-
-
-class Account:
-    """An account of its own for one test, seen by its administrator."""
-
-    def __init__(self, iam: Any, aws: Aws, number: str) -> None:
-        self.iam, self.aws, self.number = iam, aws, number
-
-    def make(self, kind: str, name: str = "x", path: str = "/") -> str:
-        more = {"AssumeRolePolicyDocument": TRUST} if kind == "role" else {}
-        method = getattr(self.iam, f"create_{kind}")
-        return str(method(**whose(kind, name), Path=path, **more)[kind.title()]["Arn"])
-
-    def policy(self, name: str = "m", text: str = S3, **more: Any) -> str:
-        return str(self.iam.create_policy(PolicyName=name, PolicyDocument=text, **more)["Policy"]["Arn"])
-
-    def call(self, verb: str, kind: str, noun: str = "policy", name: str = "x", **parameters: Any) -> Json:
-        answer: Json = getattr(self.iam, f"{verb}_{kind}_{noun}")(**whose(kind, name), **parameters)
-        return answer
-
-    def state(self) -> dict[str, Any]:
-        return self.aws.state(self.number)
-
-
-def whose(kind: str, name: str = "x") -> dict[str, str]:
-    return {f"{kind.title()}Name": name}
-
-
-@pytest.fixture(scope="module")
-def shared(running: Aws) -> Iterator[tuple[Any, list[str]]]:
-    """Clients are slow to make, so one goes from account to account."""
-    here: list[str] = []
-    client = running.client("iam", "0")
-    client.meta.events.register_last(
-        "before-sign.*.*", lambda request, **_: request.headers.replace_header("x-moto-account-id", here[0])
-    )
-    yield client, here
-    client.close()
+LIMIT, CONFLICT = (409, "LimitExceeded"), (409, "DeleteConflict")
+MALFORMED, NOTHING = (400, "MalformedPolicyDocument"), (404, "NoSuchEntity")
 
 
 @pytest.fixture
-def account(aws: Aws, shared: tuple[Any, list[str]]) -> Account:
-    shared[1][:] = [str(next(_numbers))]
-    return Account(shared[0], aws, shared[1][0])
-
-
-def refused(call: Callable[..., Any], *positional: Any, **parameters: Any) -> tuple[int, str]:
-    with pytest.raises(ClientError) as error:
-        call(*positional, **parameters)
-    answer = error.value.response
-    return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]
+def account(aws: Aws) -> Iterator[Place]:
+    with Place(aws) as place:
+        yield place
 
 
 def sized(size: int) -> str:
@@ -93,15 +36,11 @@ def sized(size: int) -> str:
     return text.replace(", ", "," + " \n\t" * 50)
 
 
-LIMIT, CONFLICT = (409, "LimitExceeded"), (409, "DeleteConflict")
-MALFORMED, NOTHING = (400, "MalformedPolicyDocument"), (404, "NoSuchEntity")
-
-
 # -- documents ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_inline_sizes_are_summed_over_an_entity(account: Account, kind: str) -> None:
+def test_inline_sizes_are_summed_over_an_entity(account: Place, kind: str) -> None:
     """To the character; a policy that is replaced does not count twice."""
     account.make(kind)
     account.call("put", kind, PolicyName="a", PolicyDocument=sized(1_000))
@@ -117,7 +56,7 @@ def test_inline_sizes_are_summed_over_an_entity(account: Account, kind: str) -> 
     assert account.state() == before
 
 
-def test_managed_sizes(account: Account) -> None:
+def test_managed_sizes(account: Place) -> None:
     arn = account.policy(text=sized(6_144))
     account.iam.create_policy_version(PolicyArn=arn, PolicyDocument=sized(6_144))
     assert refused(account.policy, "n", sized(6_145)) == LIMIT
@@ -152,7 +91,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD)
-def test_malformed_documents(account: Account, text: str) -> None:
+def test_malformed_documents(account: Place, text: str) -> None:
     """By every operation that takes one, and nothing is changed."""
     arn = account.policy()
     for kind in KINDS:
@@ -176,7 +115,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize("text", GOOD.values(), ids=GOOD)
-def test_documents_come_back_as_they_were_put(account: Account, text: str) -> None:
+def test_documents_come_back_as_they_were_put(account: Place, text: str) -> None:
     """Percent-encoded on the wire, the slash too; undone once it is the very text."""
     sent: list[str] = []
     account.iam.meta.events.register(
@@ -198,7 +137,7 @@ def test_documents_come_back_as_they_were_put(account: Account, text: str) -> No
         assert unquote(raw) == text
 
 
-def test_names_and_characters(account: Account) -> None:
+def test_names_and_characters(account: Place) -> None:
     account.make("role")
     bad = (400, "ValidationError")
     for name in ("a b", "a/b", "é", "n" * 129):
@@ -219,7 +158,7 @@ def test_names_and_characters(account: Account) -> None:
         ("AWSReservedSSO_Ops_0123456789abcdef", "/"),
     ],
 )
-def test_roles_of_aws_are_nobodys_to_change(account: Account, name: str, path: str) -> None:
+def test_roles_of_aws_are_nobodys_to_change(account: Place, name: str, path: str) -> None:
     account.make("role", name, path)
     arn = account.policy()
     before = account.state()
@@ -231,14 +170,14 @@ def test_roles_of_aws_are_nobodys_to_change(account: Account, name: str, path: s
         (iam.detach_role_policy, {"PolicyArn": arn}),
         (iam.put_role_permissions_boundary, {"PermissionsBoundary": arn}),
         (iam.delete_role_permissions_boundary, {}),
-        (iam.update_assume_role_policy, {"PolicyDocument": TRUST}),
+        (iam.update_assume_role_policy, {"PolicyDocument": EC2}),
         (iam.delete_role, {}),
     ):
         assert refused(call, **role, **more) == (400, "UnmodifiableEntity")
     assert account.state() == before
 
 
-def test_policies_of_aws_and_of_others(account: Account) -> None:
+def test_policies_of_aws_and_of_others(account: Place) -> None:
     """They can be attached and no more."""
     account.make("role")
     iam, denied = account.iam, (403, "AccessDenied")
@@ -254,7 +193,7 @@ def test_policies_of_aws_and_of_others(account: Account) -> None:
 # -- versions ----------------------------------------------------------------------------------------------------
 
 
-def test_versions(account: Account) -> None:
+def test_versions(account: Place) -> None:
     """Five at most; the default one stays; a number is never given twice."""
     arn, iam = account.policy(), account.iam
     new = {"PolicyArn": arn, "PolicyDocument": S3}
@@ -280,7 +219,7 @@ def test_versions(account: Account) -> None:
     assert refused(iam.create_policy_version, PolicyArn=arn + "q", PolicyDocument=S3) == NOTHING
 
 
-def test_a_policy_in_use_is_not_deleted(account: Account) -> None:
+def test_a_policy_in_use_is_not_deleted(account: Place) -> None:
     """While it is attached, a boundary, or has versions beside the default one."""
     arn, iam = account.policy(), account.iam
     for kind in KINDS:
@@ -303,7 +242,7 @@ def test_a_policy_in_use_is_not_deleted(account: Account) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_attachments(account: Account, kind: str) -> None:
+def test_attachments(account: Place, kind: str) -> None:
     """Ten; a second time is no error and counts once; what is not there cannot be taken away."""
     account.make(kind)
     arns = [account.policy(f"m{n:02}") for n in range(11)]
@@ -324,7 +263,7 @@ def test_attachments(account: Account, kind: str) -> None:
     assert refused(account.call, "put", kind, PolicyName="p", PolicyDocument=S3, name="nobody") == NOTHING
 
 
-def test_counts(account: Account) -> None:
+def test_counts(account: Place) -> None:
     """Attachments and boundaries are counted apart, and listed apart."""
     arn, iam = account.policy(), account.iam
     for kind in KINDS:
@@ -340,7 +279,7 @@ def test_counts(account: Account) -> None:
     assert ([r["RoleName"] for r in only["PolicyRoles"]], only["PolicyUsers"]) == (["bounded"], [])
 
 
-def test_what_a_policy_keeps(account: Account) -> None:
+def test_what_a_policy_keeps(account: Place) -> None:
     tags = [{"Key": "owner", "Value": "Ops"}]
     arn = account.policy("Mine", Path="/a/b/", Description="what for", Tags=tags)
     policy = account.iam.get_policy(PolicyArn=arn)["Policy"]
@@ -356,7 +295,7 @@ def test_what_a_policy_keeps(account: Account) -> None:
 
 
 @pytest.mark.parametrize("bound", ["MaxItems", "page_size"])
-def test_lists_come_in_pages(account: Account, bound: str) -> None:
+def test_lists_come_in_pages(account: Place, bound: str) -> None:
     """Three of everything by twos: each row once, in the order of the whole."""
     iam = account.iam
     arns = [account.policy(f"m{n}") for n in range(3)]
@@ -390,7 +329,7 @@ def test_lists_come_in_pages(account: Account, bound: str) -> None:
         assert all(first[k] + second[k] == whole[k] for k in keys), method
 
 
-def test_every_answer_has_its_own_number(account: Account) -> None:
+def test_every_answer_has_its_own_number(account: Place) -> None:
     """Good ones and refusals."""
     told = {account.iam.list_roles()["ResponseMetadata"]["RequestId"] for _ in range(2)}
     for arn in (AWS_POLICY, f"arn:aws:iam::{account.number}:policy/none"):

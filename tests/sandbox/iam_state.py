@@ -103,7 +103,7 @@ class Lag:
 
     def before(self, backend: Any, params: Params) -> list[_Before]:
         """Taken before a write."""
-        return [_snapshot(backend, kind, name) for kind, name in sorted(_named(params))]
+        return [_snapshot(backend, kind, name) for kind, name in sorted(_named(backend, params))]
 
     def written(self, account: str, subjects: list[_Before], reads: int, seconds: float) -> None:
         """The write has taken effect."""
@@ -115,7 +115,7 @@ class Lag:
         """A read of a thing counts; a list of all things shows them as they were, too, and does not count."""
         self.writes = [w for w in self.writes if not w.is_over()]
         mine = [w for w in self.writes if w.account == backend.account_id]
-        named = _named(params)
+        named = _named(backend, params)
         if named or not re.match(r"List|GetAccount", operation):
             mine = [w for w in mine if w.touches(named)]
             for write in mine:
@@ -137,11 +137,14 @@ def is_read(operation: str) -> bool:
     return operation.startswith(("Get", "List", "Generate", "Simulate"))
 
 
-def _named(params: Params) -> set[tuple[str, str]]:
+def _named(backend: Any, params: Params) -> set[tuple[str, str]]:
     found = {
         (k, params[f"{k.title()}Name"]) for k in ("role", "user", "group") if f"{k.title()}Name" in params
     }
     found |= {("policy", params[k]) for k in ("PolicyArn", "PermissionsBoundary") if k in params}
+    if not found and "PolicyName" in params:  # CreatePolicy
+        path = params.get("Path", "/")
+        found.add(("policy", f"arn:aws:iam::{backend.account_id}:policy{path}{params['PolicyName']}"))
     return found
 
 
