@@ -340,8 +340,9 @@ class Aws:
             owner.isdigit() and owner != caller.account
         ):  # the model has no such error: moto could not answer it
             return wire.error(403, "AccessDenied", f"User: {caller} is not authorized for {params['Arn']}")
-        backend = self.backend(caller.account)
-        said = callers.refusal(caller, self._policies(caller), f"{service}:{operation}", params, backend)
+        with self._lag.lock:
+            backend = self.backend(caller.account)
+            said = callers.refusal(caller, self._policies(caller), f"{service}:{operation}", params, backend)
         if operation == "AssumeRole" and not said:
             if not self._trusted(caller, params["RoleArn"]):
                 said = f"User: {caller} is not authorized to perform: sts:AssumeRole on resource: {params['RoleArn']}"
