@@ -9,8 +9,7 @@ the only wildcards) and "IAM and AWS STS quotas" (white space is not counted). T
   (`s3:*Object` → `s3:Get*Object`), so that it lies inside it, whatever AWS adds tomorrow. It takes the fewest letters
   that do, so that what nobody has listed yet is kept as far as possible.
 - What the catalogue does not know stays: names written out, wildcards over services that it has not heard of.
-- In doubt nothing changes, and the answer says what was hindered.
-- A list stays a list; a string becomes a list where it has to.
+- In doubt nothing changes, and the answer says what was hindered. A string becomes a list only where it has to.
 """
 
 from __future__ import annotations
@@ -75,9 +74,8 @@ class Rewrite:
     """A document before and after.
 
     `after` is None where no statement is left, and the very text of `before` where nothing changes. `untouched` are
-    index, Sid and Effect of the statements that stay. `gone` are the actions that no Allow of the document names any
-    more, and `service:*` for a service that the catalogue does not know. `hindered` are services and actions that
-    were to go and stay, each with the reason.
+    index, Sid and Effect of the statements that stay. `gone`: actions that no Allow of the document names any more, and
+    `service:*` for services that the catalogue does not know. `hindered`: what was to go and stays, with the reason.
     """
 
     before: str
@@ -145,10 +143,9 @@ def _document(text: str) -> dict[str, object] | None:
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    if len(dict(pairs)) < len(pairs):
         raise ValueError("a key stands twice")
-    return found
+    return dict(pairs)
 
 
 def _number(written: str) -> float:
@@ -243,8 +240,7 @@ def _full(service: str, names: frozenset[str]) -> frozenset[str]:
 def _cover(body: str, wanted: frozenset[str], goes: frozenset[str]) -> tuple[str, ...]:
     """The shortest list inside the pattern `body` that covers what is wanted and nothing that goes.
 
-    A wildcard stands for two wanted names at least. `?` before the star gives way to letters; without a star there is
-    nothing to narrow but names.
+    A wildcard stands for two wanted names at least; `?` before the star gives way to letters.
     """
     head, star, tail = body.partition("*")
     names = sorted(wanted, key=str.lower)
@@ -316,21 +312,21 @@ class _World:
         """Whether an entry names anything that goes and can."""
         if service == "*":
             return any(self.touches(s, body) for s in {*self.services, *self.actions})
-        if service in self.services:
-            return True
-        return bool(self.goes(service, body)) and (not _wild(body) or self.known(service))
+        cuttable = not _wild(body) or self.known(service)
+        return service in self.services or (cuttable and bool(self.goes(service, body)))
 
     def went(self, service: str, names: frozenset[str]) -> None:
-        self._went |= _full(service, names) if self.known(service) else self._mark(service, names)
+        self._went |= self._marks(service, names)
 
     def hinder(self, service: str, names: frozenset[str], why: Hindrance) -> None:
         """Something that was to go stays: a whole service, or actions of it."""
         whole = service in self.services
         self.hindered |= {(service, why)} if whole else {(a, why) for a in _full(service, names)}
-        self._stays |= _full(service, names) if self.known(service) else self._mark(service, names)
+        self._stays |= self._marks(service, names)
 
-    def _mark(self, service: str, names: frozenset[str]) -> frozenset[str]:
-        return frozenset({f"{service}:*"}) if service in self.services else _full(service, names)
+    def _marks(self, service: str, names: frozenset[str]) -> frozenset[str]:
+        all_at_once = service in self.services and not self.known(service)
+        return frozenset({f"{service}:*"}) if all_at_once else _full(service, names)
 
     def gone(self) -> frozenset[str]:
         return frozenset(self._went - self._stays)
@@ -348,11 +344,9 @@ def _action(entries: tuple[str, ...], world: _World) -> tuple[str, ...]:
     seen = {e.lower() for e in kept}
     after: list[str] = []
     for entry in entries:
-        for piece in (entry,) if entry not in touched else _pieces(entry, held, world):
-            if entry not in touched or piece.lower() not in seen:
-                after.append(piece)
-            seen.add(piece.lower())
-    return tuple(after)
+        pieces = _pieces(entry, held, world) if entry in touched else ()
+        after += [p for p in pieces if p.lower() not in seen] if entry in touched else [entry]
+    return tuple(dict.fromkeys(after) if touched else after)
 
 
 def _pieces(entry: str, held: dict[str, set[str]], world: _World) -> Iterator[str]:
@@ -382,7 +376,9 @@ def _hindered(entry: str, world: _World) -> None:
         if service:
             if goes := world.goes(one, body):
                 world.hinder(one, goes, Hindrance.UNKNOWN)
-        elif goes := frozenset(n for n in world.goes(one, "*") if matches(entry, f"{one}:{n}")):
+            continue
+        every = world.goes(one, "*") or frozenset("*" if one in world.services else "")
+        if goes := frozenset(n for n in every if matches(entry, f"{one}:{n}")):
             world.hinder(one, goes, Hindrance.UNREADABLE)
 
 
@@ -395,11 +391,11 @@ def _not_action(entries: tuple[str, ...], world: _World) -> tuple[str, ...]:
         whole = service in world.services
         if "*" in bodies or (not left and (world.known(service) or not whole)):
             continue
-        if not world.cut.not_action:
+        if world.cut.not_action:
+            world.went(service, left)
+            after += [f"{service}:*"] if whole else sorted(_full(service, left))
+        else:
             world.hinder(service, left, Hindrance.NOT_ACTION)
-            continue
-        world.went(service, left)
-        after += [f"{service}:*"] if whole else sorted(_full(service, left))
     return tuple(after)
 
 
