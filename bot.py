@@ -17,6 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from slack_bolt import App
@@ -32,12 +33,13 @@ from advisor.edges.aws import Aws
 from advisor.edges.catalogue import IamCatalogue
 from advisor.edges.config import Config
 from advisor.edges.schedule import Beat, Clock, Lanes, now
-from advisor.edges.store import Store
+from advisor.edges.store import Store, verify_lines
 from handlers import register
 from handlers.access import People
 from handlers.actions import Listeners
 from handlers.deliver import Deliver
 from handlers.draw import Draw
+from handlers.draw_tickets import DrawTickets
 from handlers.intake import Intake, housekeeping
 from handlers.transport import Health, Http, Socket, Transport
 
@@ -109,11 +111,12 @@ def build(
         named=config.named_accounts,
         organization=config.iam_audit_accounts == "organization",
         read_role=config.iam_audit_read_role or "",
+        write_role=config.iam_audit_write_role or "",
         clock=clock,
     )
     desk = Desk(store, aws, config, IamCatalogue(), Lanes(executors), clock)
     people = People(reading, config, team_id, clock)
-    drawing = Draw(desk, people)
+    drawing = Draw(desk, people, DrawTickets(desk, people))
     deliver = Deliver(desk, people, drawing, posting)
     intake = Intake(desk, people)
     secret = config.slack_signing_secret.get_secret_value() if config.slack_signing_secret else "socket mode"
@@ -258,7 +261,7 @@ def _logging() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """`bot.py`, `bot.py check`, `bot.py --version`."""
+    """`bot.py`, `bot.py check`, `bot.py verify FILE`, `bot.py --version`."""
     if arguments == ["--version"]:
         print(f"iam-audit {VERSION}")
         return OK
@@ -267,9 +270,26 @@ def main(arguments: list[str]) -> int:
         from handlers.check import check  # only this command needs it
 
         return check(print)
-    if arguments:
-        return _complain("usage", ["python bot.py", "python bot.py check", "python bot.py --version"], WRONG)
-    return run()
+    match arguments:
+        case []:
+            return run()
+        case ["verify", path]:
+            return _verify(Path(path))
+    usage = ("", " check", " verify FILE", " --version")
+    return _complain("usage", [f"python bot.py{u}" for u in usage], WRONG)
+
+
+def _verify(path: Path) -> int:
+    """Whether an exported log is whole: each row's hash covers the one before."""
+    try:
+        count, last, broken = verify_lines(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        return _complain("the file cannot be checked", [str(error)], WRONG)
+    if broken is not None:
+        print(f"broken at row {broken} of {count}: it does not fit the row before it")
+        return FAILED
+    print(f"whole: {count} rows, last hash {last or 'none'}")
+    return OK
 
 
 if __name__ == "__main__":

@@ -54,7 +54,6 @@ def draft(
     channel: str,
     reason: str,
     keys: Sequence[str],
-    owner: str = "",
 ) -> int:
     """Commit what a form asked for. A worker plans it against live IAM and opens it, or says why not."""
     request = desk.store.requests.get(request_id)
@@ -71,7 +70,7 @@ def draft(
         reason=reason,
         keys=keys,
         days=request.asked.days,
-        owner=owner,
+        owner="",
         now=now,
         expires_at=now + timedelta(days=desk.config.iam_audit_ticket_days),
     )
@@ -80,8 +79,12 @@ def draft(
 # -- planning ------------------------------------------------------------------------------------------------------
 
 
-def plan(desk: Desk, ticket_id: int) -> None:
-    """Read AWS, make the exact plan, and open the ticket; or end the draft saying what stays and why."""
+def plan(desk: Desk, ticket_id: int, owner: str = "") -> None:
+    """Read AWS, make the exact plan, and open the ticket; or end the draft saying what stays and why.
+
+    `owner` is the Slack id of the entity's owner, where one is known: they are told.
+    """
+    desk.store.tickets.set_owner(ticket_id, owner)
     ticket = desk.store.tickets.get(ticket_id)
     entity = desk.store.entities.get(ticket.entity_id) if ticket else None
     if ticket is None or entity is None or ticket.state is not TicketState.DRAFT:
@@ -89,16 +92,16 @@ def plan(desk: Desk, ticket_id: int) -> None:
     try:
         standing = desk.aws.standing(desk.aws.session(entity.account), entity)
     except Missing as error:
-        _void(desk, ticket, replace(error.failure(), code="gone"))
+        void(desk, ticket, replace(error.failure(), code="gone"))
         return
     except Transient as error:
         _plan_later(desk, ticket, entity, error)
         return
     except AwsError as error:
-        _void(desk, ticket, error.failure(ticket.tries + 1))
+        void(desk, ticket, error.failure(ticket.tries + 1))
         return
     if standing.entity.unique_id != entity.unique_id:
-        _void(desk, ticket, Failure("recreated", account=entity.account))
+        void(desk, ticket, Failure("recreated", account=entity.account))
         return
     _plan(desk, ticket, standing)
 
@@ -107,7 +110,7 @@ def _plan_later(desk: Desk, ticket: Ticket, entity: Entity, error: Transient) ->
     if isinstance(error, Expired):
         desk.aws.forget(entity.account)
     if ticket.tries + 1 >= jobs.TRIES:
-        _void(desk, ticket, error.failure(ticket.tries + 1))
+        void(desk, ticket, error.failure(ticket.tries + 1))
         return
     pause = jobs.patience(f"ticket {ticket.id}", ticket.tries)
     desk.store.tickets.later(ticket.id, desk.clock() + pause)
@@ -116,7 +119,7 @@ def _plan_later(desk: Desk, ticket: Ticket, entity: Entity, error: Transient) ->
 def _plan(desk: Desk, ticket: Ticket, standing: Standing) -> None:
     filled = form(desk, ticket.report_id, ticket.days)
     if filled is None:
-        _void(desk, ticket, Failure("thinned"))
+        void(desk, ticket, Failure("thinned"))
         return
     made = make(filled.offered, ticket.keys, standing, filled.reading.report, desk.catalogue, ticket.id)
     if isinstance(made, Plan):
@@ -131,9 +134,9 @@ def _plan(desk: Desk, ticket: Ticket, standing: Standing) -> None:
             desk.clock(),
             faults="; ".join(made.wrong)[:2000],
         )
-        _void(desk, ticket, Failure("refuted", message="; ".join(made.wrong)[:300]))
+        void(desk, ticket, Failure("refuted", message="; ".join(made.wrong)[:300]))
         return
-    _void(desk, ticket, Failure("nothing", message=_told(made)))
+    void(desk, ticket, Failure("nothing", message=_told(made)))
 
 
 def _told(made: Nothing) -> str:
@@ -165,12 +168,15 @@ def _open(desk: Desk, ticket: Ticket, made: Plan) -> None:
             fingerprint=made.fingerprint,
             reason=ticket.reason,
         )
+        if advice:
+            show_diff(desk, ticket)
         if ticket.owner:
             tell(desk, ticket, "ticket.owner", ticket.owner, what="opened")
     log.info("ticket.open ticket=%d steps=%d advice=%s", ticket.id, len(made.steps), advice)
 
 
-def _void(desk: Desk, ticket: Ticket, failure: Failure) -> None:
+def void(desk: Desk, ticket: Ticket, failure: Failure) -> None:
+    """End a draft without a ticket, and tell the person why."""
     store, now = desk.store, desk.clock()
     with store.transaction():
         if store.tickets.move(ticket.id, TicketState.DRAFT, Event.NO_PLAN, now, failure=failure) is None:
@@ -211,6 +217,21 @@ def reply(desk: Desk, ticket: Ticket, surface: str, row_id: int, kind: str = "po
         parent_id=fresh.card_id,
         detail=detail,
     )
+
+
+def show_diff(desk: Desk, ticket: Ticket) -> bool:
+    """Post what a ticket writes, and its files, to its thread; False where that stands there already.
+
+    What is carried out, or taken back, reads otherwise than what is planned, so each has a diff of its own.
+    """
+    fresh = desk.store.tickets.get(ticket.id) or ticket
+    written = fresh.state in {TicketState.APPLIED, TicketState.ROLLED_BACK, TicketState.NEEDS_HUMAN}
+    if desk.store.outbox.said("ticket.diff", ticket.id, fresh.changed_at if written else fresh.created_at):
+        return False
+    with desk.store.transaction():
+        reply(desk, fresh, "ticket.diff", fresh.id)
+        reply(desk, fresh, "ticket.files", fresh.id, kind="upload")
+    return True
 
 
 def tell(desk: Desk, ticket: Ticket, surface: str, user: str, **detail: str) -> None:

@@ -10,11 +10,21 @@ import re
 from slack_bolt import App
 
 from handlers.actions import FOLLOWUPS, Listeners
+from handlers.presses import FORMS, VERBS, TicketListeners
 
 COMMAND = "/iam-audit"
-VIEWS = ("audit.new",)
-OPTIONS = ("audit.new.entity", "audit.breakdown")
-ACTIONS = ("audit.breakdown", "audit.choose", *FOLLOWUPS)
+VIEWS = ("audit.new", "ticket.new", *FORMS)
+OPTIONS = ("audit.new.entity", "audit.breakdown", "ticket.keep.services")
+ACTIONS = (
+    "audit.breakdown",
+    "audit.choose",
+    "audit.ticket",
+    "ticket.replan",
+    "ticket.diff",
+    *FOLLOWUPS,
+    *VERBS,
+    *FORMS,
+)
 
 
 def register(app: App, on: Listeners) -> None:
@@ -30,4 +40,15 @@ def register(app: App, on: Listeners) -> None:
     app.action(re.compile(r"audit\.choose(\.\d+)?"))(on.on_choose)
     for action_id in FOLLOWUPS:
         app.action(action_id)(on.on_followup)
+    of = TicketListeners(on)
+    app.action("audit.ticket")(of.on_open)
+    app.action("ticket.replan")(of.on_replan)
+    app.action("ticket.diff")(of.on_diff)
+    app.view("ticket.new")(of.on_new)
+    app.options("ticket.keep.services")(of.on_keep_options)
+    for action_id in VERBS:
+        app.action(action_id)(of.on_verb)
+    for action_id in FORMS:
+        app.action(action_id)(of.on_form)
+        app.view(action_id)(of.on_form_sent)
     app.action(re.compile(r".*"))(on.on_unknown_button)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ KEPT = timedelta(minutes=5)
 """Reading rights are remembered this long; a decision that changes something is always asked afresh."""
 
 _MOST = 5000
+
+_EMAIL = re.compile(r"[^@\s<>]{1,64}@[^@\s<>]{1,255}")
 
 
 class NoAnswer(Exception):  # named as the fact
@@ -45,6 +48,7 @@ class People:
     _users: dict[str, tuple[datetime, dict[str, Any] | None]] = field(default_factory=dict)
     _groups: dict[str, tuple[datetime, frozenset[str]]] = field(default_factory=dict)
     _places: dict[str, Place] = field(default_factory=dict)
+    _emails: dict[str, tuple[datetime, str]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def foreign(self, body: dict[str, Any]) -> bool:
@@ -129,6 +133,45 @@ class People:
         with self._lock:
             self._groups[group_id] = (self.clock(), found)
         return found
+
+    def forget(self, user_id: str) -> None:
+        """Ask anew who this person is and who is in which group: a decision is never made from memory."""
+        with self._lock:
+            self._users.pop(user_id, None)
+            self._groups.clear()
+
+    def able(self, besides: str) -> int:
+        """How many people may approve by the settings of now, one person not counted."""
+        ids = self.config.iam_audit_approvers
+        people = {i for i in ids if not i.startswith("S")}
+        for group in (i for i in ids if i.startswith("S")):
+            people |= self._members(group)
+        return len(people if self.config.iam_audit_self_approval else people - {besides})
+
+    def owner(self, tag: str) -> str:
+        """The Slack id that an owner tag means: an id, or an e-mail address looked up in Slack; empty where neither."""
+        if tag[:1] in {"U", "W"} and tag.isalnum():
+            return tag if self.full_member(tag) else ""
+        if not _EMAIL.fullmatch(tag):
+            return ""
+        with self._lock:
+            held = self._emails.get(tag)
+        if held and self.clock() - held[0] <= KEPT:
+            return held[1]
+        try:
+            found = dict(self.client.users_lookupByEmail(email=tag)["user"])
+        except SlackApiError as error:  # users_not_found, or without the optional scope users:read.email
+            log.info("owner.unknown error=%s", error.response.get("error"))
+            found = {}
+        except Exception as error:
+            log.info("owner.unknown error=%s", type(error).__name__)
+            return ""
+        owner = "" if found.get("deleted") or found.get("is_bot") else str(found.get("id") or "")
+        with self._lock:
+            if len(self._emails) > _MOST:
+                self._emails.clear()
+            self._emails[tag] = (self.clock(), owner)
+        return owner
 
     def full_member(self, user_id: str) -> bool:
         """Whether an id written in a tag is a person of this workspace; False where Slack does not say."""

@@ -60,7 +60,7 @@ class Listeners:
         user = str((body.get("user") or {}).get("id") or "")
         channel = str((body.get("channel") or {}).get("id") or "")
         if user and channel:
-            self._privately("refused", channel, user, why="foreign")
+            self.privately("refused", channel, user, why="foreign")
         return BoltResponse(status=200, body="")
 
     def on_error(self, error: Exception, body: Body) -> BoltResponse:
@@ -79,12 +79,13 @@ class Listeners:
             )
         return BoltResponse(status=200, body="")
 
-    def _privately(self, surface: str, channel: str, user: str, row_id: int = 0, **detail: str) -> None:
+    def privately(self, surface: str, channel: str, user: str, row_id: int = 0, **detail: str) -> None:
+        """Leave an answer that only this person sees."""
         self.desk.store.outbox.add(
             "ephemeral", surface, row_id, channel=channel, user=user, now=self.desk.clock(), detail=detail
         )
 
-    def _once(self, key: str, effect: Callable[[], Json]) -> Json:
+    def once(self, key: str, effect: Callable[[], Json]) -> Json:
         """Do something once a delivery, and give the same answer to every repeat of it."""
         store = self.desk.store
         with store.transaction():
@@ -109,10 +110,20 @@ class Listeners:
             case commands.Lone(word=word):
                 self._ask_about(word, body)
                 ack()
+            case commands.Tickets(which, of):
+                self._list_tickets(which, of, body)
+                ack()
+            case commands.Numbered("ticket", number):
+                self._answer_to(body, "ticket.one", number)
+                ack()
+            case commands.Numbered(_, number):
+                user, channel = str(body["user_id"]), str(body["channel_id"])
+                self._work(("keep", number), lambda: self.intake.end_keep(number, user, channel))
+                ack()
             case commands.UsageError(typed, wrong, hint, near):
                 ack(answers.usage(typed, wrong, hint, near).answer())
             case Asked():
-                answer = self._once(f"trigger:{body['trigger_id']}", lambda: self._ask(parsed, body))
+                answer = self.once(f"trigger:{body['trigger_id']}", lambda: self._ask(parsed, body))
                 self.deliver.remember(int(answer["request"]), str(body.get("response_url") or ""))
                 ack()
 
@@ -127,17 +138,40 @@ class Listeners:
         return {"request": request}
 
     def _ask_about(self, word: str, body: Body) -> None:
-        """whoami and accounts ask Slack or AWS, so they are answered by a worker."""
+        """whoami, accounts, keeps and log export ask Slack or AWS, so they are answered by a worker."""
         user, channel = str(body["user_id"]), str(body["channel_id"])
+        if word == "keeps":
+            self._answer_to(body, "keeps")
+            return
+        if word == "log export":
+            self._work(("log", user), lambda: self.intake.export_log(user, channel))
+            return
         key = secrets.randbits(40)
         self.deliver.remember(-key, str(body.get("response_url") or ""))
         if word == "whoami":
-            self._privately("whoami", channel, user, key)
+            self.privately("whoami", channel, user, key)
             return
         store = self.desk.store
         self.desk.lanes.submit(
             FRONT, ("accounts", key), lambda: self.intake.accounts(key, user, channel), store.work
         )
+
+    def _answer_to(self, body: Body, surface: str, row_id: int = 0, **detail: str) -> None:
+        """A private answer to a command, drawn by a worker."""
+        self.privately(surface, str(body["channel_id"]), str(body["user_id"]), row_id, **detail)
+
+    def _work(self, task: tuple[str, int | str], work: Callable[[], None]) -> None:
+        self.desk.lanes.submit(FRONT, task, work, self.desk.store.work)
+
+    def _list_tickets(self, which: str, of: Asked | None, body: Body) -> None:
+        entity_id = 0
+        if of is not None:
+            accounts = [a.id for a in readings.accounts(self.desk) if not of.account or a.matches(of.account)]
+            known = self.desk.store.entities.named(
+                None if of.name.startswith("arn:") else of.kind, of.name, accounts
+            )
+            entity_id = known[0].id if known else -1  # nobody of that name was ever audited: an empty list
+        self._answer_to(body, "tickets", which=which, entity=str(entity_id))
 
     # -- the form ------------------------------------------------------------------------------------------------
 
@@ -181,7 +215,7 @@ class Listeners:
             request = self.desk.store.requests.add(user, channel, "form", asked, self.desk.clock(), entity_id)
             return {"request": request}
 
-        self._once(f"view:{body['view']['id']}:{body['view'].get('hash', '')}", effect)
+        self.once(f"view:{body['view']['id']}:{body['view'].get('hash', '')}", effect)
         ack()
 
     def _read_form(self, values: Json) -> tuple[Asked | None, int | None, dict[str, str]]:
@@ -235,7 +269,7 @@ class Listeners:
 
     def on_service_options(self, ack: Ack, body: Body) -> None:
         """The services of a card's report; the card's row stands in the block id."""
-        request = self._request_of(str(body.get("block_id") or "").split(":"))
+        request = self.request_of(str(body.get("block_id") or "").split(":"))
         refusal = self.people.known_refusal(str(body["user"]["id"]))
         if refusal is None:
             user = str(body["user"]["id"])
@@ -253,7 +287,8 @@ class Listeners:
         found = [(f, rows[f.service]) for f in reading.summary.findings if f.usage is not Usage.UNTRACKED]
         ack(**forms.service_options(found, str(body.get("value") or "")))
 
-    def _request_of(self, words: list[str]) -> Request | None:
+    def request_of(self, words: list[str]) -> Request | None:
+        """The request whose row is the second word of a block id."""
         row = words[1] if len(words) > 1 else ""
         return self.desk.store.requests.get(int(row)) if row.isdigit() and len(row) < 16 else None
 
@@ -267,12 +302,12 @@ class Listeners:
         found = (
             self.desk.store.reports.service(int(picked)) if picked.isdigit() and len(picked) < 19 else None
         )
-        request = self._request_of(str(action.get("block_id") or "").split(":"))
+        request = self.request_of(str(action.get("block_id") or "").split(":"))
         if found is None or request is None:
-            self._press(body, lambda: self._say(body, "old_service" if request else "old_card"))
+            self.press(body, lambda: self.say(body, "old_service" if request else "old_card"))
         else:
             report_id, service = found
-            self._press(
+            self.press(
                 body,
                 lambda: self._follow(body, request, FollowupKind.BREAKDOWN, report_id, service.namespace),
             )
@@ -282,21 +317,21 @@ class Listeners:
         """Action level, What grants it, History, Chart, Export, Refresh, Retry: the value is the request's row."""
         action = body["actions"][0]
         kind = _VERBS[str(action["action_id"])]
-        request = self._request_of(["", str(action.get("value") or "")])
-        self._press(body, lambda: self._pressed(body, request, kind))
+        request = self.request_of(["", str(action.get("value") or "")])
+        self.press(body, lambda: self._pressed(body, request, kind))
         ack()
 
     def _pressed(self, body: Body, request: Request | None, kind: FollowupKind) -> None:
         if request is None:
-            self._say(body, "old_card")
+            self.say(body, "old_card")
             return
         live = request.state in {RequestState.QUEUED, RequestState.RUNNING}
         if kind in {FollowupKind.REFRESH, FollowupKind.RETRY}:
             if live:
-                self._say(body, "running")
+                self.say(body, "running")
                 return
         elif kind is not FollowupKind.HISTORY and request.report_id is None:
-            self._say(body, "no_result")
+            self.say(body, "no_result")
             return
         self._follow(body, request, kind, request.report_id)
 
@@ -314,28 +349,31 @@ class Listeners:
             service=service,
         )
 
-    def _press(self, body: Body, effect: Callable[[], None]) -> None:
+    def press(self, body: Body, effect: Callable[[], None]) -> None:
+        """The effect of a pressed button, once."""
+
         def once() -> Json:
             effect()
             return {}
 
         action = body["actions"][0]
-        self._once(
+        self.once(
             f"trigger:{body.get('trigger_id')}:{action.get('action_id')}:{action.get('action_ts')}", once
         )
 
-    def _say(self, body: Body, what: str) -> None:
+    def say(self, body: Body, what: str) -> None:
+        """A short private answer to a press."""
         channel = str((body.get("channel") or {}).get("id") or body["user"]["id"])
-        self._privately("say", channel, str(body["user"]["id"]), what=what)
+        self.privately("say", channel, str(body["user"]["id"]), what=what)
 
     def on_choose(self, ack: Ack, body: Body) -> None:
         """One of several entities of a name: the same asking, for this very one."""
         action = body["actions"][0]
-        request = self._request_of(str(action.get("block_id") or "").split(":"))
+        request = self.request_of(str(action.get("block_id") or "").split(":"))
         picked = str(action.get("value") or "")
         entity = self.desk.store.entities.get(int(picked)) if picked.isdigit() and len(picked) < 16 else None
         if request is None or entity is None:
-            self._press(body, lambda: self._say(body, "old_card"))
+            self.press(body, lambda: self.say(body, "old_card"))
             ack()
             return
         asked = request.asked
@@ -347,12 +385,12 @@ class Listeners:
         def effect() -> None:
             self.desk.store.requests.add(user, request.channel, "choice", chosen, now, entity.id)
 
-        self._press(body, effect)
+        self.press(body, effect)
         ack()
 
     def on_unknown_button(self, ack: Ack, body: Body) -> None:
         """A button of another release: say what to do instead."""
-        self._press(body, lambda: self._say(body, "unknown_button"))
+        self.press(body, lambda: self.say(body, "unknown_button"))
         ack()
 
 

@@ -12,7 +12,10 @@ from advisor.core.arn import valid_name
 from advisor.core.model import TRACKED_DAYS, Asked, Granularity, Kind
 
 KINDS = tuple(k.value for k in Kind)
-LONE = ("help", "whoami", "accounts")
+LONE = ("help", "whoami", "accounts", "keeps")
+NUMBERED = ("ticket", "keep end")
+WHICH = ("open", "mine", "waiting")
+OTHERS = ("tickets", "ticket", "keep", "log")
 FLAGS = ("actions", "fresh")
 KEYS = ("account", "days")
 
@@ -26,9 +29,25 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Lone:
-    """One word: help, whoami or accounts."""
+    """Words that stand alone: help, whoami, accounts, keeps, log export."""
 
     word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tickets:
+    """tickets [open | mine | waiting | role NAME …]"""
+
+    which: str = "open"
+    of: Asked | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """ticket N, keep end N"""
+
+    word: str
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +60,7 @@ class UsageError:
     near: tuple[str, ...] = ()
 
 
-Parsed = Form | Lone | Asked | UsageError
+Parsed = Form | Lone | Tickets | Numbered | Asked | UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +81,47 @@ def parse(text: str, window_days: int = 90) -> Parsed:
         if len(words) == 1:
             return Lone(first)
         return UsageError(text, words[1], f"{first} stands alone.", (f"/iam-audit {first}",))
+    if first in OTHERS:
+        return _other(text, words)
     options, rest, error = _options(text, words)
     if error:
         return error
     return _entity(text, rest, options, window_days)
+
+
+def _other(text: str, words: list[str]) -> Parsed:
+    """tickets, ticket N, keep end N, log export."""
+    folded = [w.casefold() for w in words]
+    match folded:
+        case ["tickets"]:
+            return Tickets()
+        case ["tickets", which] if which in WHICH:
+            return Tickets(which)
+        case ["tickets", *rest] if rest[0] in KINDS or rest[0].startswith("arn:"):
+            asked = parse(" ".join(words[1:]))
+            return Tickets("entity", asked) if isinstance(asked, Asked) else asked
+        case ["tickets", which, *_]:
+            near = difflib.get_close_matches(which, WHICH, n=1, cutoff=0.5)
+            lines = tuple(f"/iam-audit tickets {n}" for n in near or WHICH)
+            return UsageError(text, words[1], "Nearest:", (*lines, "/iam-audit tickets role DBAdminRole"))
+        case ["ticket", number] | ["keep", "end", number] if re.fullmatch(r"#?[0-9]{1,15}", number):
+            return Numbered("ticket" if len(folded) == _PAIR else "keep end", int(number.lstrip("#")))
+        case ["ticket", *rest]:
+            hint = "Say its number, as it stands on its card:"
+            return UsageError(text, rest[0] if rest else "ticket", hint, ("/iam-audit ticket 12",))
+        case ["keep", *rest]:
+            hint = "A keep is made on a ticket’s card; here it can be ended, by its number:"
+            return UsageError(
+                text, rest[-1] if rest else "keep", hint, ("/iam-audit keep end 5", "/iam-audit keeps")
+            )
+        case ["log", "export"]:
+            return Lone("log export")
+        case _:
+            return UsageError(text, words[-1], "Nearest:", ("/iam-audit log export",))
+
+
+_PAIR = 2
+"""A word and its number."""
 
 
 def _words(text: str) -> list[str]:
@@ -185,7 +241,7 @@ def _extra(text: str, rest: list[str]) -> UsageError:
 def _unknown(text: str, rest: list[str]) -> UsageError:
     """A first word that is none of ours: the nearest one, or the usual commands."""
     first = rest[0]
-    near = difflib.get_close_matches(first.casefold(), (*KINDS, *LONE), n=2, cutoff=0.6)
+    near = difflib.get_close_matches(first.casefold(), (*KINDS, *LONE, "tickets"), n=2, cutoff=0.6)
     if near and valid_name(first):
         tail = f" {rest[1]}" if len(rest) > 1 and valid_name(rest[1]) else ""
         lines = tuple(f"/iam-audit {n}{(tail or f' {_EXAMPLE[n]}') if n in KINDS else ''}" for n in near)

@@ -242,7 +242,7 @@ class Deliver:
             store.outbox.redirect(notice.id, notice.user, why)
             store.outbox.add(
                 "ephemeral",
-                "audit.elsewhere",
+                f"{notice.surface.partition('.')[0]}.elsewhere",
                 notice.row_id,
                 channel=notice.channel,
                 user=notice.user,
@@ -343,7 +343,7 @@ class Deliver:
             return
         with store.transaction():
             store.outbox.sent(notice.id, parent.sent_to)
-            if not self.drawing.is_picture(notice):
+            if notice.surface.startswith("audit.") and not self.drawing.is_picture(notice):
                 self._say_below(notice, "audit.exported")
 
     def _file_refused(self, notice: Notice, refusal: Refusal) -> None:
@@ -359,9 +359,9 @@ class Deliver:
         store = self.desk.store
         with store.transaction():
             store.outbox.drop(notice.id, "failed", why)
-            self._say_below(
-                notice, "audit.chart" if self.drawing.is_picture(notice) else "audit.file_refused", why
-            )
+            family = notice.surface.partition(".")[0]
+            surface = "audit.chart" if self.drawing.is_picture(notice) else f"{family}.file_refused"
+            self._say_below(notice, surface, why)
 
     def _say_below(self, notice: Notice, surface: str, why: str = "") -> None:
         detail = {"why": why, "of": "request" if notice.surface == "audit.csv" else "followup"}

@@ -24,6 +24,7 @@ from advisor.core.model import (
     Snapshot,
     Usage,
 )
+from advisor.core.removal import Ticket
 from advisor.core.report import difference
 from advisor.desk import Desk
 from advisor.edges.chart import Bar, Chart, draw
@@ -32,11 +33,13 @@ from handlers.access import NoAnswer, People
 from handlers.blocks import answers, audit, kit, thread
 from handlers.blocks.kit import Json, Message
 from handlers.blocks.view import AuditView
+from handlers.draw_tickets import SURFACES as TICKETS
+from handlers.draw_tickets import DrawTickets
 from handlers.files import File
 
 log = logging.getLogger(__name__)
 
-RUNGS = {"audit.card": 1, "audit.services": 2, "audit.chart": 1, "audit.followup": 2}
+RUNGS = {"audit.card": 1, "ticket.card": 1, "audit.services": 2, "audit.chart": 1, "audit.followup": 2}
 """How many plainer forms a surface has besides its richest; below the last one stands its bare text."""
 
 _BARS = 40
@@ -49,22 +52,32 @@ class Draw:
 
     desk: Desk
     people: People
+    tickets: DrawTickets
 
     def metadata(self, notice: Notice) -> Json | None:
         """Slack metadata of a parent card: ids and a state, nothing private."""
-        if notice.surface != "audit.card":
-            return None
-        request = self.desk.store.requests.get(notice.row_id)
+        store = self.desk.store
+        found: Request | Ticket | None
+        match notice.surface:
+            case "audit.card":
+                found = store.requests.get(notice.row_id)
+            case "ticket.card":
+                found = store.tickets.get(notice.row_id)
+            case _:
+                return None
         card = notice.parent_id or notice.id
-        payload = {"id": notice.row_id, "state": str(request.state) if request else "", "outbox": card}
-        return {"event_type": "iam_audit.audit", "event_payload": payload}
+        payload = {"id": notice.row_id, "state": str(found.state) if found else "", "outbox": card}
+        return {"event_type": f"iam_audit.{notice.surface.partition('.')[0]}", "event_payload": payload}
 
     def message(self, notice: Notice, rung: int) -> Message | None:
         """The message of a notice, or None where there is nothing to say (any more)."""
         known = _SURFACES.get(notice.surface)
-        if known is None:
+        if known is not None:
+            message = known(self, notice, rung)
+        elif notice.surface in TICKETS:
+            message = self.tickets.message(notice, rung)
+        else:
             return None
-        message = known(self, notice, rung)
         if message and rung > RUNGS.get(notice.surface, 0):
             return Message(message.text, [kit.rich(kit.section(kit.text(message.text)))])
         return message
@@ -113,7 +126,7 @@ class Draw:
             snapshot=snapshot,
             summary=readings.judge(self.desk, report, snapshot, view.days),
             owner_tag=tag,
-            owner_id=tag if tag[:1] in {"U", "W"} and tag.isalnum() and self.people.full_member(tag) else "",
+            owner_id=self.people.owner(tag),
         )
 
     # -- surfaces ------------------------------------------------------------------------------------------------
@@ -182,6 +195,8 @@ class Draw:
             approver=approver,
             admin=admin,
             approvals=settings.iam_audit_approvals,
+            own=settings.iam_audit_self_approval,
+            writes=self.desk.aws.writer.may_write,
         )
 
     def accounts(self, notice: Notice, _rung: int) -> Message | None:
@@ -246,6 +261,15 @@ class Draw:
         view = self._view_of(notice)
         return thread.file_refused(view, len(files.rows(view)), notice.detail["why"]) if view else None
 
+    def log_export(self, _notice: Notice, _rung: int) -> Message | None:
+        """The message above an exported log."""
+        count, last, broken = self.desk.store.log.verify()
+        return answers.log_export(count, last, broken)
+
+    def log_refused(self, notice: Notice, _rung: int) -> Message | None:
+        """Slack took no log file."""
+        return answers.log_refused(notice.detail["why"])
+
     def exported(self, notice: Notice, _rung: int) -> Message | None:
         """The line beside the files."""
         view = self._view_of(notice)
@@ -268,6 +292,10 @@ class Draw:
 
     def files(self, notice: Notice) -> list[File]:
         """The files of an upload. Raises NoChart where a picture cannot be drawn."""
+        if notice.surface == "ticket.files":
+            return self.tickets.files(notice)
+        if notice.surface == "log.files":
+            return [File("iam-audit-log.jsonl", "IAM Audit log", self.desk.store.log.lines().encode())]
         view = self._view_of(notice)
         if view is None or view.report is None:
             return []
@@ -335,4 +363,6 @@ _SURFACES: dict[str, Callable[[Draw, Notice, int], Message | None]] = {
     "refused": Draw.refused,
     "whoami": Draw.whoami,
     "accounts": Draw.accounts,
+    "log.export": Draw.log_export,
+    "log.file_refused": Draw.log_refused,
 }

@@ -9,9 +9,11 @@ from concurrent.futures import wait
 from dataclasses import dataclass
 from datetime import timedelta
 
-from advisor import audits, followups, jobs
+from advisor import audits, changes, followups, jobs, tickets
 from advisor.core.errors import AwsError
+from advisor.core.lifecycle import Person
 from advisor.core.model import Account, Failure, Followup, Request
+from advisor.core.removal import Press, Ticket, TicketState
 from advisor.desk import Desk
 from handlers.access import NoAnswer, People
 
@@ -42,8 +44,64 @@ class Intake:
             lane = followups.lane(desk, followup)
             self._submit(lane, ("followup", followup.id), lambda f=followup: self.follow(f))  # type: ignore[misc]
         jobs.tick(desk)
-        next_at = desk.store.jobs.next_at(now)
-        return None if next_at is None else max(0.05, (next_at - desk.clock()).total_seconds())
+        self._tickets()
+        soon = [t for t in (desk.store.jobs.next_at(now), desk.store.tickets.next_at(now)) if t]
+        return max(0.05, (min(soon) - desk.clock()).total_seconds()) if soon else None
+
+    def _tickets(self) -> None:
+        """Pressed verbs, tickets to plan, to check and to write, and those whose time is over."""
+        desk = self.desk
+        for press in desk.store.presses.due(desk.clock()):
+            self._submit(FRONT, ("press", press.id), lambda p=press: self.decide(p))  # type: ignore[misc]
+        tickets.expire(desk)
+        tickets.notice_done_by_hand(desk)
+        for ticket in desk.store.tickets.due(desk.clock()):
+            entity = desk.store.entities.get(ticket.entity_id)
+            account = entity.account if entity else ""
+            if ticket.state is TicketState.DRAFT:
+                self._submit(account, ("plan", ticket.id), lambda t=ticket: self.plan(t))  # type: ignore[misc]
+            else:
+                # A lane of its own: a change never waits behind a hundred audits of its account.
+                work = lambda t=ticket: changes.advance(desk, t.id)  # type: ignore[misc]  # noqa: E731
+                self._submit(f"change {account}", ("ticket", ticket.id), work)
+
+    def plan(self, ticket: Ticket) -> None:
+        """Whether this person may open a ticket, then the plan."""
+        try:
+            self.people.forget(ticket.requesters[0])
+            refusal = self.people.refusal(ticket.requesters[0])
+        except NoAnswer:
+            if ticket.tries + 1 < jobs.TRIES:
+                pause = jobs.patience(f"ticket {ticket.id}", ticket.tries)
+                self.desk.store.tickets.later(ticket.id, self.desk.clock() + pause)
+                return
+            refusal = "unknown"
+        if refusal:
+            self._log(ticket.requesters[0], "ticket.open.refused", f"ticket {ticket.id}", why=refusal)
+            tickets.void(self.desk, ticket, Failure("forbidden", message=refusal))
+            return
+        tickets.plan(self.desk, ticket.id, self._owner(ticket.entity_id))
+
+    def decide(self, press: Press) -> None:
+        """Who this person is now, asked afresh; then what was pressed. Without an answer of Slack nobody may."""
+        store = self.desk.store
+        fresh, ticket = store.presses.get(press.id), store.tickets.get(press.ticket_id)
+        if fresh is None or ticket is None or fresh.state != "queued":
+            return
+        try:
+            self.people.forget(press.user)
+            refusal = self.people.refusal(press.user)
+            person = Person(approver=self.people.approver(press.user), admin=self.people.admin(press.user))
+        except NoAnswer:
+            if fresh.tries + 1 < jobs.TRIES:
+                pause = jobs.patience(f"press {press.id}", fresh.tries)
+                store.presses.again(press.id, self.desk.clock() + pause)
+                return
+            refusal, person = "unknown", Person()
+        if refusal not in {"", "auditor"}:  # who decides need not be somebody who audits
+            tickets.refuse(self.desk, fresh, ticket, refusal)
+            return
+        tickets.act(self.desk, press.id, person)
 
     def _submit(self, lane: str, task: tuple[str, int], work: Callable[[], None]) -> None:
         self.desk.lanes.submit(lane, task, work, self.desk.store.work)
@@ -104,6 +162,55 @@ class Intake:
                     now=now,
                     detail={"why": refusal},
                 )
+
+    def end_keep(self, keep_id: int, user: str, channel: str) -> None:
+        """`keep end N`: its entity's owner or an approver, asked afresh."""
+        store = self.desk.store
+        keep = store.keeps.get(keep_id)
+        try:
+            self.people.forget(user)
+            word = self.people.refusal(user)
+            owner = keep is not None and (user == keep.user or user == self._owner(keep.entity_id))
+            person = Person(approver=self.people.approver(user), owner=owner)
+        except NoAnswer:
+            word, person = "unknown", Person()
+        if word in {"", "auditor"}:
+            word = tickets.end_keep(self.desk, keep_id, user, person)
+        store.outbox.add(
+            "ephemeral",
+            "keep.ended",
+            keep_id,
+            channel=channel,
+            user=user,
+            now=self.desk.clock(),
+            detail={"why": word},
+        )
+
+    def _owner(self, entity_id: int) -> str:
+        """The owner of an entity, by its tag when it was read last."""
+        snapshot = self.desk.store.entities.newest_snapshot(entity_id)
+        return self.people.owner(snapshot.tag(self.desk.config.iam_audit_owner_tag)) if snapshot else ""
+
+    def export_log(self, user: str, channel: str) -> None:
+        """`log export`: admins get the whole log by direct message."""
+        store, now = self.desk.store, self.desk.clock()
+        try:
+            self.people.forget(user)
+            word = self.people.refusal(user)
+            may = self.people.admin(user)
+        except NoAnswer:
+            word, may = "unknown", False
+        if word in {"", "auditor"}:
+            word = "" if may else "admin"
+        self._log(user, "log.export" if not word else "log.export.refused", "log")
+        if word:
+            store.outbox.add(
+                "ephemeral", "refused", 0, channel=channel, user=user, now=now, detail={"why": word}
+            )
+            return
+        with store.transaction():
+            parent = store.outbox.add("post", "log.export", 0, channel=user, user=user, now=now)
+            store.outbox.add("upload", "log.files", 0, channel=user, user=user, now=now, parent_id=parent)
 
     def accounts(self, answer_id: int, user: str, channel: str) -> None:
         """Ask every account whether it can be read, and answer privately."""

@@ -101,6 +101,7 @@ class Config(BaseSettings):
     iam_audit_ticket_days: Annotated[int, Field(ge=1, le=365)] = 7
     iam_audit_protect: Words = ()
     iam_audit_owner_tag: str = "owner"
+    iam_audit_iac_tags: Words = ("aws:cloudformation:stack-name", "terraform", "managed-by")
     iam_audit_hold_days: Annotated[int, Field(ge=0, le=365)] = 7
     iam_audit_watch_days: Annotated[int, Field(ge=0, le=365)] = 14
     iam_audit_replay_seconds: Annotated[int, Field(ge=0, le=3600)] = 120

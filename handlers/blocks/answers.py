@@ -16,6 +16,9 @@ _HELP = """\
 /iam-audit user | group | policy NAME  the same; an ARN works too
       account=prod  actions  days=1..400  fresh     options, any order
 /iam-audit                             a form with type-ahead
+/iam-audit tickets · ticket 12         what waits, and one ticket
+/iam-audit keeps · keep end 5          what is kept, and end one
+/iam-audit log export                  the whole log, for admins
 /iam-audit whoami · accounts · help"""
 
 
@@ -27,10 +30,11 @@ def _warned(title: str, *more: Any, icon: str = "warning", note: str = ONLY_YOU)
 def help_() -> Message:
     """What can be typed."""
     lead = kit.section(
-        kit.text("What IAM Audit can do. ", bold=True), kit.text("Audits only read: nothing changes in AWS.")
+        kit.text("What IAM Audit can do. ", bold=True),
+        kit.text("Audits only read; nothing changes in AWS without an approved ticket."),
     )
     note = "Commands do not work inside threads (Slack’s rule): use the card’s buttons there. The result is posted in this channel."
-    text = "IAM Audit: /iam-audit role NAME shows what a role uses. Also user, group, policy, an ARN, whoami, accounts. Audits only read."
+    text = "IAM Audit: /iam-audit role NAME shows what a role uses. Also user, group, policy, an ARN, tickets, keeps, whoami, accounts. Nothing changes in AWS without an approved ticket."
     return Message(text, [kit.rich(lead), kit.rich(kit.preformatted(_HELP)), kit.small(note)])
 
 
@@ -65,6 +69,10 @@ _REFUSED = {
         "You may not audit here",
         "The operator lets only some people audit. Ask whoever runs IAM Audit to add you. Nothing was started.",
     ),
+    "admin": (
+        "Only admins may export the log",
+        "The operator’s settings name them. Nothing was sent. Your try is in the log.",
+    ),
     "unknown": (
         "It could not be checked who you are",
         "Slack did not answer. Nothing was started. Try again in a minute.",
@@ -78,26 +86,56 @@ def refused(reason: str) -> Message:
     return Message(f"{title}. {rest}", _warned(title, kit.rich(kit.section(kit.text(rest))), icon="no_entry"))
 
 
-def whoami(*, auditor: str, groups: Sequence[str], approver: bool, admin: bool, approvals: int) -> Message:
+def whoami(
+    *,
+    auditor: str,
+    groups: Sequence[str],
+    approver: bool,
+    admin: bool,
+    approvals: int,
+    own: bool,
+    writes: bool,
+) -> Message:
     """What the person may do, by the settings of now. `auditor` is a refusal's word, or empty."""
 
     def line(may: bool, what: str) -> Any:
         return kit.section(kit.emoji("white_check_mark" if may else "no_entry"), kit.text(f" {what}"))
 
     lines = [
-        line(not auditor, "Audit, look closer, export"),
-        line(approver, "Approve, reject, roll back (in the settings; nothing to approve in this release)"),
-        line(
-            admin,
-            "Other people’s digests, cancel any ticket, log export (in the settings; not in this release)",
-        ),
+        line(not auditor, "Audit, history, export, open tickets"),
+        line(approver, "Approve, reject, roll back"),
+        line(approver and own, "Approve your own tickets"),
+        line(admin, "Cancel any ticket, log export (admins only)"),
     ]
     lead = kit.section(kit.text("What you may do", bold=True))
     why = [] if not auditor else [kit.rich(kit.section(kit.text(_REFUSED[auditor][0] + ".")))]
-    note = f"{words.some(approvals, 'approval')} will be needed for a change. By the settings that the bot was started with. {ONLY_YOU}"
+    need = f"{words.some(approvals, 'approval')} {'is' if approvals == 1 else 'are'} needed for a change."
+    need = need if writes else "This installation never writes to AWS: tickets are advice."
+    note = f"{need} By the settings that the bot was started with. {ONLY_YOU}"
     member = f" User groups that count: {', '.join(groups)}." if groups else ""
-    text = f"You may {'not ' if auditor else ''}audit. You are {'an' if approver else 'no'} approver and {'an' if admin else 'no'} admin."
+    text = f"You may {'not ' if auditor else ''}audit and open tickets. You are {'an' if approver else 'no'} approver and {'an' if admin else 'no'} admin."
     return Message(text, [kit.rich(lead, kit.bullets(lines)), *why, kit.small(note + member)])
+
+
+def log_export(rows: int, last: str, broken: int | None) -> Message:
+    """What stands above an exported log, and how to check it."""
+    text = f"The log has {words.some(rows, 'row')}; the last hash is {last[:16] or '–'}."
+    bad = f" Row {broken} does not fit the one before it: the log was changed." if broken is not None else ""
+    icon = "warning" if bad else "page_facing_up"
+    check = kit.section(
+        kit.text("Check the file anywhere with "), kit.code("python bot.py verify iam-audit-log.jsonl")
+    )
+    lead = kit.section(kit.emoji(icon), kit.text(f" {text}{bad}"))
+    return Message(
+        text + bad,
+        [kit.rich(lead), kit.rich(check), kit.small("Keep the last hash: it shows when an end was cut off.")],
+    )
+
+
+def log_refused(why: str) -> Message:
+    """Slack took no log file."""
+    text = f"The log is not here: {kit.clip(why, 200)}. Type /iam-audit log export for another try."
+    return Message(text, [kit.rich(kit.section(kit.emoji("warning"), kit.text(f" {text}")))])
 
 
 def accounts(rows: Sequence[tuple[Account, str, str]]) -> Message:
@@ -218,6 +256,10 @@ _SAID = {
     "unknown_button": (
         "This button is not known any more",
         "It is from another release. Ask again: /iam-audit role NAME. Nothing was changed.",
+    ),
+    "thinned": (
+        "The result of this card is not kept any more",
+        "Press Refresh on it, then open a ticket. Nothing was changed.",
     ),
     "noted": ("It is under way", "The answer comes in the thread of the card."),
 }

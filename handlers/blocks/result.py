@@ -233,7 +233,9 @@ def _administrator(view: AuditView) -> list[Any]:
 def _buttons(view: AuditView) -> list[Any]:
     row = view.request.id
     asks = {Kind.GROUP: "Which members used…", Kind.POLICY: "Who used… pick a service"}
-    first: list[Any] = []
+    could = view.summary.that(Verdict.REMOVE) and not view.summary.admin_policy
+    style = "primary" if could else None  # where the best step is to think, no button calls for a press
+    first: list[Any] = [kit.button("Open a ticket…", "audit.ticket", row, style=style)]
     if view.summary.granted and not view.summary.unattached:
         label = asks.get(view.entity.kind, "Who used… pick a service") if view.entity else ""
         first.append(kit.type_ahead("audit.breakdown", label))
@@ -248,8 +250,8 @@ def _buttons(view: AuditView) -> list[Any]:
         kit.button("Export CSV", "audit.export", row),
         refresh(view),
     ]
-    out = [kit.actions(*first, block_id=f"audit.breakdown:{row}:{view.request.revision}")] if first else []
-    return [*out, kit.actions(*second)]
+    block_id = f"audit.breakdown:{row}:{view.request.revision}"
+    return [kit.actions(*first, block_id=block_id), kit.actions(*second)]
 
 
 def _limits(view: AuditView) -> str:

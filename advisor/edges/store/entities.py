@@ -151,6 +151,13 @@ class Entities:
             ),
         )
 
+    def newest_snapshot(self, entity_id: int) -> Snapshot | None:
+        """The last that was read of an entity."""
+        row = self._db.row(
+            "SELECT id FROM snapshot WHERE entity_id = ? ORDER BY id DESC LIMIT 1", (entity_id,)
+        )
+        return self.snapshot(row["id"]) if row else None
+
     def snapshot(self, snapshot_id: int) -> Snapshot | None:
         """A stored snapshot, whole."""
         row = self._db.row(

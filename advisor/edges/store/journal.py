@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from advisor.edges.store.connection import Connection, Row
@@ -51,12 +52,31 @@ class Log:
                 (*row, chained(last["hash"] if last else "", *row)),
             )
 
+    def lines(self) -> str:
+        """The whole log as JSON lines, as `verify_lines` reads them."""
+        rows = self._db.rows("SELECT * FROM log ORDER BY id")
+        return "".join(json.dumps({k: r[k] for k in _FIELDS}, ensure_ascii=False) + "\n" for r in rows)
+
     def verify(self) -> tuple[int, str, int | None]:
         """Rows in the log, the last hash, and the first row whose hash does not hold (None: all hold)."""
         return verify(self._db.rows("SELECT * FROM log ORDER BY id"))
 
 
-def verify(rows: list[Row]) -> tuple[int, str, int | None]:
+_FIELDS = ("id", "at", "actor", "verb", "subject", "detail", "hash")
+
+
+def verify_lines(text: str) -> tuple[int, str, int | None]:
+    """The same of an exported log. Raises ValueError where a line is none of ours."""
+    rows: list[dict[str, str]] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        row = json.loads(line)
+        if not isinstance(row, dict) or set(row) != set(_FIELDS):
+            raise ValueError(f"line {number} is no line of an exported log")
+        rows.append(row)
+    return verify(rows)
+
+
+def verify(rows: Sequence[Row | Mapping[str, str]]) -> tuple[int, str, int | None]:
     """Walk the chain."""
     last = ""
     for row in rows:

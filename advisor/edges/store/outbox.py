@@ -74,6 +74,15 @@ class Outbox:
         row = self._db.row("SELECT * FROM notice WHERE id = ?", (notice_id,))
         return notice_of(row) if row else None
 
+    def said(self, surface: str, row_id: int, since: datetime) -> bool:
+        """Whether this stands in Slack, or is about to, in its form of since then."""
+        row = self._db.row(
+            "SELECT 1 FROM notice WHERE surface = ? AND row_id = ? AND state IN ('due', 'sending', 'sent') "
+            "AND created_at >= ? LIMIT 1",
+            (surface, row_id, stamp(since)),
+        )
+        return row is not None
+
     def waiting(self, now: datetime) -> list[Notice]:
         """For each card the oldest thing that is not said yet, if its time has come: order is kept per card.
 

@@ -100,6 +100,19 @@ class Reports:
         row = self._db.row("SELECT * FROM report WHERE id = ? AND complete = 1 AND thinned = 0", (report_id,))
         return self._whole(row) if row else None
 
+    def head(self, report_id: int) -> Report | None:
+        """A report without its rows: its times outlive them."""
+        row = self._db.row("SELECT * FROM report WHERE id = ? AND complete = 1", (report_id,))
+        if row is None:
+            return None
+        return Report(
+            entity_id=row["entity_id"],
+            granularity=Granularity(row["granularity"]),
+            created_at=moment(row["created_at"]),
+            completed_at=moment(row["completed_at"]),
+            id=row["id"],
+        )
+
     def history(self, entity_id: int, granularity: Granularity, until: int, limit: int) -> list[Report]:
         """Visible reports of an entity up to one of them, newest first, with their rows."""
         rows = self._db.rows(

@@ -188,6 +188,11 @@ class Tickets:
         with self._db.transaction():
             self._db.run("UPDATE ticket SET card_id = ? WHERE id = ?", (notice_id, ticket_id))
 
+    def set_owner(self, ticket_id: int, owner: str) -> None:
+        """The owner of its entity."""
+        with self._db.transaction():
+            self._db.run("UPDATE ticket SET owner = ? WHERE id = ? AND state = 'draft'", (owner, ticket_id))
+
     def set_job(self, ticket_id: int, job_id: int | None) -> None:
         """The report that is made before the first write."""
         with self._db.transaction():

@@ -1,0 +1,267 @@
+"""Forms of tickets: reject, keep, roll back, and what all of them share (loading, refused, broken). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from advisor.core.removal import Ticket, Treatment
+from advisor.core.standing import restorable
+from handlers.blocks import kit, words
+from handlers.blocks.kit import Json
+from handlers.blocks.ticket_view import TicketView, takes
+
+PICKS = 100
+"""Options that one select holds (Block Kit reference, multi-select)."""
+
+_TITLES = {
+    "ticket.new": "New removal ticket",
+    "ticket.reject": "Reject ticket",
+    "ticket.keep": "Keep, because…",
+    "ticket.rollback": "Roll back ticket",
+}
+
+
+def plain(text: str) -> Json:
+    """A plain text object as a dictionary."""
+    return {"type": "plain_text", "text": kit.clip(text, 3000), "emoji": False}
+
+
+def alert(level: str, text: str) -> Json:
+    """A line that must not be missed. Where Slack does not know the block, see `without_alerts`."""
+    return {"type": "alert", "level": level, "text": plain(text)}
+
+
+def without_alerts(view: Json) -> Json:
+    """The same form for a Slack that knows no alert block: the same words as a section."""
+    blocks = [
+        {"type": "section", "text": {"type": "plain_text", "text": f"⚠ {b['text']['text']}", "emoji": False}}
+        if b["type"] == "alert"
+        else b
+        for b in view["blocks"]
+    ]
+    return {**view, "blocks": blocks}
+
+
+def modal(callback: str, row: str, blocks: list[Json], *, submit: str = "", close: str = "Close") -> Json:
+    """A view of one of these callback ids; `row` is its private_metadata."""
+    title = _TITLES[callback]
+    if callback in {"ticket.reject", "ticket.rollback"}:
+        title = f"{title} {row}"
+    view: Json = {
+        "type": "modal",
+        "callback_id": callback,
+        "title": plain(title[:24]),
+        "close": plain(close),
+        "blocks": blocks,
+        "private_metadata": row,
+    }
+    return {**view, "submit": plain(submit)} if submit else view
+
+
+def loading(callback: str, row: str) -> Json:
+    """What opens at once."""
+    line = " Reading what the last report says… This form fills itself in a moment."
+    lead = kit.rich(kit.section(kit.emoji("hourglass_flowing_sand"), kit.text(line)))
+    return modal(callback, row, [lead.to_dict()])
+
+
+def broken(callback: str, row: str, reference: str) -> Json:
+    """The form could not be filled."""
+    rest = kit.words(
+        f"Close this and try again. If it fails again, give your operator this number: *{reference}*."
+    )
+    return modal(
+        callback,
+        row,
+        [alert("error", "The form could not be filled. Nothing was changed."), rest.to_dict()],
+    )
+
+
+def turned_away(callback: str, row: str, message: kit.Message) -> Json:
+    """A form that its opener may not have: the refusal, without Submit."""
+    return modal(callback, row, [b for b in message.payload()["blocks"] if b["type"] != "context"])
+
+
+def field(block_id: str, label: str, element: Json, *, hint: str = "", optional: bool = False) -> Json:
+    """An input block."""
+    block: Json = {"type": "input", "block_id": block_id, "label": plain(label[:2000]), "element": element}
+    if hint:
+        block["hint"] = plain(hint)
+    return {**block, "optional": True} if optional else block
+
+
+def option(text: str, value: str, description: str = "") -> Json:
+    """An option; its label and its description are clipped to what Slack shows."""
+    made: Json = {"text": plain(kit.clip(text, 75)), "value": value}
+    return {**made, "description": plain(kit.clip(description, 75))} if description else made
+
+
+def words_field(callback: str, label: str, placeholder: str, hint: str, *, optional: bool = False) -> Json:
+    """Where a person writes why."""
+    element = {
+        "type": "plain_text_input",
+        "action_id": f"{callback}.reason",
+        "multiline": True,
+        "max_length": kit.REASON,
+        "placeholder": plain(placeholder),
+    }
+    return field("reason", label, element, hint=hint, optional=optional)
+
+
+# -- the forms of an open or carried out ticket --------------------------------------------------------------------
+
+
+def reject(ticket: Ticket) -> Json:
+    """Why not."""
+    lead = kit.section(
+        kit.text("The ticket closes, nothing is changed, and "),
+        kit.person(ticket.requesters[0]),
+        kit.text(" is told. It cannot be reopened; a new one can be planned."),
+    )
+    field = words_field(
+        "ticket.reject", "Why not", "What would have to be different", "Shown on the card as your words."
+    )
+    return modal(
+        "ticket.reject", str(ticket.id), [kit.rich(lead).to_dict(), field], submit="Reject", close="Back"
+    )
+
+
+def keep(view: TicketView, until: date) -> Json:
+    """What is kept, until when, and why."""
+    kind = words.kind_of(view.entity)
+    lead = kit.section(
+        kit.text(view.name, bold=True),
+        kit.text(f", {kind[:1].lower() + kind[1:]} in {words.account_name(view.account)}"),
+    )
+    until_ = {"type": "datepicker", "action_id": "ticket.keep.until", "initial_date": until.isoformat()}
+    services = {
+        "type": "multi_external_select",
+        "action_id": "ticket.keep.services",
+        "placeholder": plain("Type a service, or choose"),
+        "min_query_length": 0,
+    }
+    what = "Until that day no plan takes these services away. It ends by itself, or by /iam-audit keep end."
+    blocks = [
+        kit.rich(lead).to_dict(),
+        kit.rich(kit.section(kit.text(what))).to_dict(),
+        field(
+            "services",
+            "Services to keep",
+            services,
+            hint="None chosen: everything that it has.",
+            optional=True,
+        ),
+        field("until", "Until", until_, hint="One year at most."),
+        words_field(
+            "ticket.keep",
+            "Because",
+            "What needs it, and how often",
+            "Shown wherever these services stay, as your words.",
+        ),
+    ]
+    if view.ticket.state.value == "open":
+        blocks.append(
+            kit.small(
+                f"If ticket {view.ticket.id} takes one of them, it closes as superseded and a new one without them opens. "
+                "That one starts with no approvals."
+            ).to_dict()
+        )
+    return modal("ticket.keep", str(view.ticket.id), blocks, submit="Keep", close="Back")
+
+
+def roll_back(view: TicketView) -> Json:
+    """What goes back."""
+    ticket, edits = view.ticket, view.plan.edits
+    whole = [e for e in edits if e.treatment not in {Treatment.EDIT, Treatment.DELETE, Treatment.VERSION}]
+    single = sorted({s for e in edits if e not in whole for s in restorable(e)} - set(ticket.given))
+    names = [e.policy for e in whole if e.policy not in ticket.given]
+    options = [option(f"{p}: its services together", f"p:{n}") for n, p in enumerate(names)]
+    options += [option(s, f"s:{s}") for s in single]
+    warning = (
+        f"This writes to AWS as soon as you press Roll back. {view.name} {view.where} gets permissions back."
+    )
+    blocks: list[Json] = [alert("warning", warning)]
+    if view.plan.quarantine or len(options) < 2:  # there is nothing to choose
+        blocks.append(kit.rich(kit.section(kit.text(f"Everything goes back: {takes(view)}."))).to_dict())
+    else:
+        everything = option(f"Everything: {takes(view)}", "all", "The very text that was there")
+        some = option(
+            "Only the ones chosen below", "some", "The rest stays removed, and the ticket stays “applied”"
+        )
+        scope = {
+            "type": "radio_buttons",
+            "action_id": "ticket.rollback.scope",
+            "options": [everything, some],
+            "initial_option": everything,
+        }
+        picks = {
+            "type": "multi_static_select",
+            "action_id": "ticket.rollback.services",
+            "options": options[:PICKS],
+            "placeholder": plain("Choose services"),
+        }
+        blocks += [
+            field("scope", "What goes back", scope),
+            field(
+                "services", "Services", picks, hint="Used only with “Only the ones chosen”.", optional=True
+            ),
+        ]
+    blocks += [
+        words_field(
+            "ticket.rollback",
+            "Reason",
+            "What broke",
+            "Shown on the card as your words. May follow later in the thread.",
+            optional=True,
+        ),
+        kit.small(
+            "Only what still equals the change is undone: work that somebody else did since is not overwritten."
+        ).to_dict(),
+    ]
+    return modal("ticket.rollback", str(ticket.id), blocks, submit="Roll back", close="Not now")
+
+
+def blocked(ticket: Ticket, newer: Ticket) -> Json:
+    """A later change of the same documents goes back first."""
+    line = f"Ticket {ticket.id} cannot go back first: ticket {newer.id} changed the same policy later. Nothing was changed."
+    rest = f"The newest goes first: roll back ticket {newer.id}, then come back here."
+    return modal(
+        "ticket.rollback",
+        str(ticket.id),
+        [alert("warning", line), kit.rich(kit.section(kit.text(rest))).to_dict()],
+    )
+
+
+def given_back(view: TicketView, values: Json) -> tuple[tuple[str, ...], str, dict[str, str]]:
+    """What a sent roll back asks for: names to give back (none: everything), the reason, and what is wrong by block."""
+    reason = str((values.get("reason") or {}).get("ticket.rollback.reason", {}).get("value") or "").strip()
+    scope = (values.get("scope") or {}).get("ticket.rollback.scope", {}).get("selected_option") or {}
+    if scope.get("value") != "some":
+        return (), reason, {}
+    picked = (values.get("services") or {}).get("ticket.rollback.services", {}).get("selected_options") or []
+    whole = [
+        e.policy
+        for e in view.plan.edits
+        if e.treatment not in {Treatment.EDIT, Treatment.DELETE, Treatment.VERSION}
+        and e.policy not in view.ticket.given
+    ]
+    names = []
+    for option in picked:
+        kind, _, rest = str(option["value"]).partition(":")
+        names.append(whole[int(rest)] if kind == "p" and int(rest) < len(whole) else rest)
+    return (
+        tuple(names),
+        reason,
+        {} if names else {"services": "Choose at least one, or give everything back."},
+    )
+
+
+def service_options(services: Sequence[str], typed: str) -> Json:
+    """Options of the keep form's type-ahead; never an empty list."""
+    found = [s for s in services if typed.casefold() in s.casefold()][:PICKS]
+    if not found:
+        return {
+            "options": [option("No such service here", "none", "Type less, or leave it empty for everything")]
+        }
+    return {"options": [option(s, f"s:{s}") for s in found]}
