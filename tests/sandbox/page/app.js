@@ -1,167 +1,264 @@
-import { blocks, combo, el } from "./blocks.js";
+// A small Slack: who is looking, where they look, and what they see there. Every change on the other side draws again what differs.
+
+import { become, get, listen, post } from "./api.js";
+import { blocks } from "./blocks.js";
+import { compose } from "./composer.js";
+import { el, icon } from "./dom.js";
+import { page } from "./elements.js";
+import { menu } from "./menu.js";
+import { app, fill } from "./messages.js";
+import { confirmed, drawModal } from "./modal.js";
+import { names } from "./text.js";
+import { setZone } from "./time.js";
+import { drawWorld } from "./world.js";
 
 const $ = (id) => document.getElementById(id);
-const store = { me: sessionStorage.me || "U0ALICE0001", channel: sessionStorage.channel || "C0SECURITY1", thread: null, names: { users: {}, groups: {} }, view: null, sent: [], at: 0 };
+const asked = new URLSearchParams(location.search);
+const FIRST = "U0ALICE0001"; // the sandbox's first person
+const store = { me: asked.get("user") || sessionStorage.me || FIRST, channel: asked.get("channel") || sessionStorage.channel || "", tab: "messages",
+  thread: "", channels: [], users: [], stop: null, pin: true, pinThread: true, home: "" };
 
-async function get(path, query = {}) {
-  return (await fetch(`/sandbox/${path}?${new URLSearchParams({ user: store.me, ...query })}`)).json();
-}
-async function post(path, body) {
-  const answer = await fetch(`/sandbox/${path}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ user: store.me, ...body }) });
-  return answer.json();
-}
-function toast(text) {
-  $("toast").textContent = text; $("toast").hidden = false;
-  clearTimeout(toast.timer); toast.timer = setTimeout(() => { $("toast").hidden = true; }, 5000);
-}
+const STALE = new Error("another person looks now");
 
-function confirmed(confirm) {
-  if (!confirm) return Promise.resolve(true);
-  return new Promise((done) => {
-    const end = (yes) => { $("ask").close(); done(yes); };
-    $("ask").replaceChildren(el("form", { onsubmit: (e) => { e.preventDefault(); end(true); } }, el("h2", {}, confirm.title.text), el("p", {}, confirm.text.text),
-      el("div", { className: "foot" }, el("button", { className: "button", type: "button", onclick: () => end(false) }, confirm.deny.text), el("button", { className: `button ${confirm.style || "primary"}`, type: "submit" }, confirm.confirm.text))));
-    $("ask").oncancel = () => done(false);
-    $("ask").showModal();
-  });
+/** What is read for a person is thrown away where another looks by the time it comes. */
+async function look(path, query) {
+  const me = store.me, told = await get(path, query);
+  if (me !== store.me) throw STALE;
+  return told;
 }
 
-function acts(place, ts) {
-  return {
-    press: async (e, node) => {
-      if (!(await confirmed(e.confirm))) return;
-      node.disabled = true;
-      const answer = await post("click", { place, ts, action_id: e.action_id });
-      node.disabled = false;
-      if (!answer.ok) toast(answer.error || "This did not work: the app did not answer in time (operation_timeout).");
-    },
-    suggest: async (e, text) => (await post("suggest", { place, ts, action_id: e.action_id, text })).body,
-    choose: async (e, option) => { const answer = await post("click", { place, ts, action_id: e.action_id, option }); if (!answer.ok) toast("The app did not answer in time."); },
-  };
-}
-
-function message(m, inThread) {
-  const bot = m.user === "U0IAMAUDIT1" || m.ephemeral;
-  const name = bot ? "IAM Audit" : store.names.users[m.user] || m.user;
-  const time = new Date(Number(m.ts) * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  const body = el("div", {}, el("div", { className: "who" }, name, bot ? el("span", { className: "app" }, "APP") : "", el("small", {}, time)));
-  if (m.ephemeral) body.prepend(el("div", { className: "eye" }, "👁 Only visible to you · ", el("button", { className: "dismiss", type: "button", onclick: () => post("dismiss", { ts: m.ts }) }, "Dismiss")));
-  if (m.blocks.length) body.append(...blocks(m.blocks, store.names, acts(store.channel, m.ts)));
-  else if (m.text) body.append(el("div", { className: "line" }, m.text));
-  for (const file of m.files || []) {
-    const url = `/sandbox/file?${new URLSearchParams({ user: store.me, id: file.id })}`;
-    body.append(el("div", { className: "file" }, file.name.endsWith(".png") ? el("img", { src: url, alt: file.alt_txt }) : el("a", { href: url, download: file.name }, `📄 ${file.title} · ${file.name}`)));
-  }
-  if (!inThread && m.replies) body.append(el("button", { className: "replies", type: "button", onclick: () => { store.thread = m.ts; draw(); } }, `${m.replies} ${m.replies === 1 ? "reply" : "replies"}`));
-  return el("article", { className: `message ${m.ephemeral ? "private" : ""}`, "data-ts": m.ts, "aria-label": `${name}: ${m.text.slice(0, 200)}` }, el("div", { className: "avatar", "aria-hidden": "true" }, bot ? "I" : name[0].toUpperCase()), body);
-}
-
-// Redraws only what changed, so that focus, scroll and an open list survive.
-function fill(box, list, inThread) {
-  const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 60;
-  const old = new Map([...box.children].map((n) => [n.dataset.ts, n]));
-  const kept = list.map((m) => {
-    const print = JSON.stringify(m) + store.me;
-    const known = old.get(m.ts);
-    if (known && known.print === print) return known;
-    const made = message(m, inThread);
-    made.print = print;
-    return made;
-  });
-  if (kept.length !== box.children.length || kept.some((n, i) => box.children[i] !== n)) box.replaceChildren(...kept);
-  if (atEnd) box.scrollTop = box.scrollHeight;
-}
-
-function inputElement(block, state) {
-  const e = block.element, id = `in-${block.block_id}`;
-  const set = (value) => { state[block.block_id] = value; };
-  if (e.type === "external_select") return combo(e, async (text) => (await post("suggest", { place: store.view, action_id: e.action_id, text })).body, (o) => set({ selected_option: o }), id);
-  if (e.type === "radio_buttons" || e.type === "checkboxes") {
-    const kind = e.type === "radio_buttons" ? "radio" : "checkbox";
-    return el("div", { role: kind === "radio" ? "radiogroup" : "group" }, e.options.map((o) => el("label", { className: "choice" }, el("input", { type: kind, name: id, checked: e.initial_option?.value === o.value, onchange: (ev) => set(kind === "radio" ? { selected_option: o } : { selected_options: ev.target.checked ? [o] : [] }) }), el("span", {}, o.text.text, el("small", {}, o.description ? ` ${o.description.text}` : "")))));
-  }
-  if (e.type === "conversations_select") {
-    const options = store.channels.filter((c) => !c.shared).map((c) => el("option", { value: c.id, selected: c.id === store.channel }, c.kind === "dm" ? "Yourself" : `#${c.name}`));
-    const select = el("select", { id, onchange: (ev) => set({ selected_conversation: ev.target.value }) }, options);
-    set({ selected_conversation: select.value });
-    return select;
-  }
-  return el("input", { id, type: e.type === "number_input" ? "number" : "text", value: e.initial_value || "", min: e.min_value, max: e.max_value, maxLength: e.max_length, placeholder: e.placeholder?.text || "", oninput: (ev) => set({ value: ev.target.value }) });
-}
-
-async function drawModal() {
-  const { view } = await get("view");
-  if (!view) { if ($("modal").open) $("modal").close(); store.view = null; store.hash = null; return; }
-  if (store.hash === view.hash) return;
-  store.view = view.id; store.hash = view.hash;
-  const state = {};
-  const body = view.blocks.map((b) => b.type === "input"
-    ? el("div", { className: "input" }, el("label", { htmlFor: `in-${b.block_id}` }, b.label.text), inputElement(b, state), b.hint ? el("span", { className: "hint" }, b.hint.text) : "", el("span", { className: "error", id: `err-${b.block_id}`, role: "alert" }))
-    : el("div", {}, blocks([b], store.names, acts(view.id, ""))));
-  const leave = async () => { await post("close", {}); draw(); };
-  const send = async (event) => {
-    event.preventDefault();
-    document.querySelectorAll(".error").forEach((n) => { n.textContent = ""; });
-    const answer = await post("submit", { values: state });
-    for (const [id, text] of Object.entries(answer.body?.errors || {})) $(`err-${id}`).textContent = text;
-    if (!answer.ok) toast("The app did not answer in time.");
-    draw();
-  };
-  $("modal").replaceChildren(el("form", { onsubmit: send }, el("h2", {}, view.title.text), ...body, el("div", { className: "foot" }, el("button", { className: "button", type: "button", onclick: leave }, view.close.text), view.submit ? el("button", { className: "button primary", type: "submit" }, view.submit.text) : "")));
-  $("modal").oncancel = (e) => { e.preventDefault(); leave(); };
-  if (!$("modal").open) $("modal").showModal();
-}
-
-function drawSide(state) {
-  store.channels = state.channels;
-  store.names = { users: Object.fromEntries(state.users.map((u) => [u.id, u.name])), groups: state.groups };
-  if ($("me").children.length !== state.users.length - 1) $("me").replaceChildren(...state.users.filter((u) => !u.is_bot).map((u) => el("option", { value: u.id, selected: u.id === store.me }, u.name)));
-  if (!state.channels.some((c) => c.id === store.channel)) store.channel = state.channels[0].id;
-  const print = JSON.stringify([state.channels, store.channel]);
-  if (drawSide.print !== print) {
-    drawSide.print = print;
-    $("channels").replaceChildren(...state.channels.map((c) => el("li", {}, el("button", { type: "button", "aria-current": String(c.id === store.channel), onclick: () => { store.channel = sessionStorage.channel = c.id; store.thread = null; draw(); } }, `${c.kind === "dm" ? "◆" : c.kind === "private" ? "🔒" : "#"} ${c.name}${c.shared ? " (shared)" : ""}${c.archived ? " (archived)" : ""}`))));
-  }
-  const here = state.channels.find((c) => c.id === store.channel);
-  $("place").textContent = `${here.kind === "dm" ? "" : "# "}${here.name}${here.bot ? "" : " · the bot is not in this channel"}${state.bot ? "" : " · the bot is not connected"}`;
-  const knobs = JSON.stringify(state.knobs);
-  if (drawSide.knobs !== knobs) {
-    drawSide.knobs = knobs;
-    $("knobs").replaceChildren(...state.knobs.map((k) => el("label", { title: k.help }, el("input", k.kind === "toggle" ? { type: "checkbox", checked: k.value, onchange: (e) => post("knob", { id: k.id, value: e.target.checked }) } : { type: "number", value: k.value, min: 0, onchange: (e) => post("knob", { id: k.id, value: Number(e.target.value) }) }), k.label)));
-  }
-}
+// -- drawing ---------------------------------------------------------------------------------------------------------
 
 async function drawNow() {
-  drawSide(await get("state"));
-  fill($("messages"), (await get("messages", { channel: store.channel })).messages, false);
-  $("thread").hidden = !store.thread;
-  if (store.thread) fill($("replies"), (await get("thread", { channel: store.channel, ts: store.thread })).messages, true);
-  await drawModal();
+  drawSide(await look("state"));
+  const home = store.tab === "home";
+  $("home").hidden = !home;
+  $("messages").hidden = $("compose").hidden = home;
+  if (home) $("empty").hidden = true;
+  if (home) await drawHome(); else await drawMessages();
+  await drawThread();
+  drawModal(await look("view"), draw);
 }
+
 let drawing = null, again = false;
+
+/** Draws everything once more; several wishes at once are one. */
 function draw() {
   if (drawing) { again = true; return drawing; }
-  drawing = drawNow().catch(() => toast("The sandbox is not running any more.")).finally(() => { drawing = null; if (again) { again = false; draw(); } });
+  drawing = drawNow().catch((error) => {
+    if (error === STALE) again = true;
+    else if (!leaving) toast(`The sandbox did not answer: ${error.message}`);
+  }).finally(() => {
+    drawing = null;
+    if (again) { again = false; draw(); }
+  });
   return drawing;
 }
 
-$("me").onchange = (e) => { store.me = sessionStorage.me = e.target.value; store.thread = null; store.hash = null; draw(); };
-$("unthread").onclick = () => { store.thread = null; draw(); };
-$("bolt").onclick = async () => { const answer = await post("shortcut", { callback_id: "audit.new" }); if (!answer.ok) toast("The app did not answer in time."); };
-$("world").onclick = () => { $("knobs").hidden = !$("knobs").hidden; $("world").setAttribute("aria-expanded", String(!$("knobs").hidden)); };
-$("theme").onclick = () => { const dark = document.documentElement.dataset.theme ? document.documentElement.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches; document.documentElement.dataset.theme = dark ? "light" : "dark"; };
-$("compose").onsubmit = async (e) => {
-  e.preventDefault();
-  const text = $("text").value.trim();
-  if (!text) return;
-  store.sent.push(text); store.at = store.sent.length; $("text").value = "";
-  const answer = await post("command", { channel: store.channel, text });
-  if (!answer.ok) toast("/iam-audit failed with the error operation_timeout");
-};
-$("text").onkeydown = (e) => {
-  if (e.key === "ArrowUp" && store.at > 0) { store.at -= 1; $("text").value = store.sent[store.at]; e.preventDefault(); }
-  if (e.key === "ArrowDown" && store.at < store.sent.length) { store.at += 1; $("text").value = store.sent[store.at] || ""; e.preventDefault(); }
-};
-addEventListener("keydown", (e) => { if (e.key === "Escape" && store.thread && !$("modal").open && !$("ask").open) { store.thread = null; draw(); } });
-new EventSource("/sandbox/events").onmessage = draw;
-draw().then(() => $("text").focus());
+let leaving = false;
+addEventListener("beforeunload", () => { leaving = true; });
+
+function drawSide(state) {
+  Object.assign(store, { channels: state.channels, users: state.users });
+  Object.assign(app, { id: state.bot.id, name: state.bot.real_name || state.bot.name });
+  names.me = store.me;
+  names.users = new Map([...state.users, state.bot].map((u) => [u.id, u.name]));
+  names.groups = new Map((state.usergroups || []).map((g) => [g.id, g.handle]));
+  names.channels = new Map(state.channels.map((c) => [c.id, c.name]));
+  setZone(state.me.tz);
+  if (!here()) store.channel = state.channels[0]?.id || "";
+  $("team").textContent = state.team.name;
+  once($("me"), state.users, () => state.users.map((u) => new Option(u.role ? `${u.name} (${u.role})` : u.name, u.id, false, u.id === store.me)));
+  $("me").value = store.me;
+  $("offline").hidden = state.bot.connected !== false;
+  const groups = [["Channels", (c) => c.kind !== "dm"], ["Apps", (c) => c.kind === "dm"]];
+  once($("channels"), [state.channels, store.channel, store.tab], () =>
+    groups.map(([title, of]) => el("section", {}, el("h2", {}, title), el("ul", {}, state.channels.filter(of).map(channelRow),
+    title === "Apps" ? homeRow(state.channels.find(of)) : null))));
+  drawHead(here());
+}
+
+const here = () => store.channels.find((c) => c.id === store.channel);
+
+/** Fills a box only where what it shows has changed, and leaves the focus on the same button. */
+function once(box, told, make) {
+  const print = JSON.stringify(told);
+  if (box.print === print) return;
+  const at = [...box.querySelectorAll("button")].indexOf(document.activeElement);
+  box.print = print;
+  box.replaceChildren(...make());
+  if (at >= 0) box.querySelectorAll("button")[at]?.focus();
+}
+
+const nameOf = (c) => (c.kind === "dm" ? app.name : c.name);
+const signOf = (c) => (c.kind === "dm" ? el("span", { class: "avatar app tiny", "aria-hidden": "true" }, icon("lock")) :
+  el("span", { class: "sign", "aria-hidden": "true" }, c.kind === "private" ? icon("lock") : "#"));
+
+function channelRow(c) {
+  const now = c.id === store.channel && store.tab === "messages";
+  const note = [c.kind === "private" && "private", c.shared && "shared", c.archived && "archived"].filter(Boolean).join(", ");
+  return el("li", {}, el("button", { type: "button", class: c.unread && !now ? "unread" : null, "aria-current": now ? "page" : null, onclick: () => go(c.id) },
+    signOf(c), el("span", { class: "name" }, nameOf(c)), note ? el("small", {}, note) : null,
+      c.unread && !now ? el("span", { class: "count", "aria-label": `${c.unread} unread` }, String(c.unread)) : null));
+}
+
+function homeRow(dm) {
+  const now = store.tab === "home";
+  return dm ? el("li", {}, el("button", { type: "button", "aria-current": now ? "page" : null,
+    onclick: () => openHome(dm.id) }, el("span", { class: "sign", "aria-hidden": "true" }, icon("home")), el("span", { class: "name" }, "App Home"))) : null;
+}
+
+function drawHead(c) {
+  if (!c) { $("place").replaceChildren(el("b", {}, "No channel")); return; }
+  const tabs = c.kind === "dm" ? el("div", { role: "tablist", class: "tabs" },
+    [["messages", "Messages"], ["home", "Home"]].map(([tab, label]) => el("button", { type: "button", role: "tab", "aria-selected": String(store.tab === tab),
+    onclick: () => (tab === "home" ? openHome(c.id) : go(c.id)) }, label))) : null;
+  const notes = [[c.shared, "shared with another company"], [c.archived, "archived"], [!c.bot, "the app is not a member"]].filter(([on]) => on).map(([, said]) => el("span", { class: "note" }, said));
+  once($("place"), [c.id, c.name, c.kind, c.shared, c.archived, c.bot, store.tab], () => [el("h1", {}, signOf(c), nameOf(c)), ...notes, tabs].filter(Boolean));
+  $("text").placeholder = c.archived ? "This channel is archived" : `Message ${c.kind === "dm" ? app.name : `#${c.name}`}, or type / for the commands`;
+}
+
+async function drawMessages() {
+  if (!store.channel) return;
+  const channel = store.channel;
+  const { messages } = await look("messages", { channel });
+  if (channel !== store.channel) { again = true; return; }
+  const below = fill($("messages"), channel, messages, { open: openThread, pin: store.pin });
+  if (store.pin) $("latest").hidden = true; else if (below) $("latest").hidden = false;
+  store.pin = false;
+  $("empty").hidden = messages.length > 0;
+}
+
+async function drawThread() {
+  $("thread").hidden = !store.thread;
+  if (!store.thread) return;
+  const { messages } = await look("thread", { channel: store.channel, ts: store.thread });
+  fill($("replies"), store.channel, messages, { pin: store.pinThread });
+  store.pinThread = false;
+}
+
+async function drawHome() {
+  const view = await look("home");
+  const print = JSON.stringify([store.me, view?.id, view?.hash]);
+  if (store.home === print) return;
+  store.home = print;
+  if (!view) { $("home").replaceChildren(el("p", { class: "nothing" }, "The app has not drawn a Home for you.")); return; }
+  const told = (block, node) => ({ home: true, block_id: block.block_id, action_id: node.action_id });
+  $("home").replaceChildren(el("div", { class: "sheet" }, blocks(view.blocks, {
+    held: (block, node) => view.state?.values?.[block.block_id]?.[node.action_id],
+    note: () => undefined,
+    act: (block, node, value) => post("click", { ...told(block, node), ...(node.type === "button" ? { value } : { option: value }) }),
+    suggest: (block, node, text) => post("suggest", { ...told(block, node), text }),
+  })));
+}
+
+// -- going about -----------------------------------------------------------------------------------------------------
+
+function go(channel, thread = "") {
+  const moved = channel !== store.channel || store.tab === "home";
+  Object.assign(store, { channel, thread, tab: "messages", pin: moved || store.pin, pinThread: true });
+  sessionStorage.channel = channel;
+  document.body.classList.remove("side-open");
+  return draw();
+}
+
+async function openHome(channel) {
+  Object.assign(store, { channel, thread: "", tab: "home", home: "" });
+  document.body.classList.remove("side-open");
+  draw();
+  const answer = await post("home");
+  if (!answer.ok) toast(`The app did not hear that its Home was opened: ${answer.error}`);
+  draw();
+}
+
+async function openThread(ts) {
+  Object.assign(store, { thread: ts, pinThread: true });
+  await draw();
+  $("unthread").focus();
+}
+
+function closeThread() {
+  const back = document.querySelector(`[data-keep="replies/${store.thread}"]`);
+  store.thread = "";
+  $("thread").hidden = true;
+  (back || $("text")).focus();
+}
+
+/** Links to messages of this workspace stay on the page. */
+function jump(address) {
+  const m = /\/archives\/([A-Z0-9]+)\/p(\d+)(\d{6})(?:\?.*thread_ts=([\d.]+))?/.exec(address);
+  if (!m || !store.channels.some((c) => c.id === m[1])) return false;
+  const ts = `${m[2]}.${m[3]}`;
+  go(m[1], m[4] || "").then(() => {
+    const node = document.querySelector(`[data-ts="${ts}"]`);
+    node?.scrollIntoView({ block: "center" });
+    node?.focus({ preventScroll: true });
+  });
+  return true;
+}
+
+function toast(text) {
+  $("toast").textContent = text;
+  $("toast").hidden = false;
+  clearTimeout(toast.timer);
+  toast.timer = setTimeout(() => { $("toast").hidden = true; }, 8000);
+}
+
+function switchTo(person) {
+  store.stop?.();
+  Object.assign(store, { me: person, thread: "", home: "", pin: true, tab: "messages" });
+  sessionStorage.me = person;
+  become(person);
+  $("messages").replaceChildren();
+  $("replies").replaceChildren();
+  store.stop = listen(draw, () => undefined);
+  return draw();
+}
+
+async function shortcut() {
+  const answer = await post("shortcut", { callback_id: "audit.new" });
+  if (!answer.ok) toast(`The shortcut failed: ${answer.error}`);
+}
+
+function turnTheme() {
+  const root = document.documentElement, dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = localStorage.theme = dark ? "light" : "dark";
+}
+
+function toggleWorld() {
+  const open = $("world-panel").hidden;
+  $("world-panel").hidden = !open;
+  $("world").setAttribute("aria-expanded", String(open));
+  if (open) drawWorld($("knobs"), toast).then(() => $("unworld").focus()); else $("world").focus();
+}
+
+function wire() {
+  if (localStorage.theme) document.documentElement.dataset.theme = localStorage.theme;
+  for (const [id, name] of [["bolt", "bolt"], ["world", "world"], ["theme", "theme"],
+    ["unthread", "close"], ["unworld", "close"], ["burger", "menu"], ["send", "send"]]) $(id).prepend(icon(name));
+  Object.assign(page, { confirm: confirmed, jump, people: () => store.users.filter((u) => !u.deleted), places: () => store.channels, current: () => store.channel });
+  $("me").onchange = (event) => switchTo(event.target.value);
+  $("unthread").onclick = closeThread;
+  $("theme").onclick = turnTheme;
+  $("world").onclick = $("unworld").onclick = toggleWorld;
+  $("burger").onclick = () => document.body.classList.toggle("side-open");
+  $("latest").onclick = () => { $("messages").scrollTop = $("messages").scrollHeight; $("latest").hidden = true; };
+  const [, list] = menu($("bolt"), [["Audit an IAM entity", shortcut]], "Shortcuts");
+  $("bolt").after(list);
+  for (const box of [$("messages"), $("replies")]) {
+    box.addEventListener("load", () => { if (box.dataset.end === "true") box.scrollTop = box.scrollHeight; }, true); // a picture came
+    box.addEventListener("scroll", () => { box.dataset.end = String(box.scrollHeight - box.scrollTop - box.clientHeight < 80);
+      if (box === $("messages") && box.dataset.end === "true") $("latest").hidden = true; }, { passive: true });
+  }
+  document.addEventListener("click", (event) => { const a = event.target.closest?.("a[href]"); if (a && jump(a.href)) event.preventDefault(); });
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || event.defaultPrevented || $("modal").open || $("ask").open) return;
+    if (document.body.classList.contains("side-open")) document.body.classList.remove("side-open");
+    else if (!$("world-panel").hidden) toggleWorld();
+    else if (store.thread) closeThread();
+  });
+  compose(() => store.channel, toast);
+}
+
+wire();
+switchTo(store.me).then(() => $("text").focus());

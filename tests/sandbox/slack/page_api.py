@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
 
-from tests.sandbox.slack.workspace import BOT_USER, Json
+from tests.sandbox.slack.workspace import BOT_USER, Json, Reply
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
+COMMAND = "/iam-audit"
+_PAGE = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_FILES = {"png": "image/png", "csv": "text/csv", "json": "application/json"}
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 class PageApi:
-    """Routes under /sandbox and the three files of the page."""
+    """Routes under /sandbox and the files of the page."""
 
     def __init__(self, slack: Any, knobs: list[Json]) -> None:
         self.slack = slack
         self.knobs = knobs
 
     def routes(self) -> list[web.RouteDef]:
-        posts = ("command", "click", "suggest", "submit", "close", "shortcut", "dismiss", "knob")
-        gets = ("state", "messages", "thread", "view", "events", "file")
+        posts = ("command", "click", "suggest", "submit", "close", "shortcut", "home", "dismiss", "knob")
+        gets = ("state", "messages", "thread", "view", "events")
         return [
             *(web.post(f"/sandbox/{name}", self._guarded(getattr(self, name))) for name in posts),
             *(web.get(f"/sandbox/{name}", self._guarded(getattr(self, name))) for name in gets),
-            web.get("/", self.page),
-            web.get("/{name:app.js|blocks.js|style.css}", self.page),
+            web.get("/sandbox/knobs", self._guarded(self.turns)),
+            web.get("/sandbox/home", self._guarded(self.no_home)),
+            web.get("/sandbox/file/{id}", self._guarded(self.file)),
+            web.get("/{name:[a-z]*(?:\\.[a-z]+)?}", self._guarded(self.page)),
         ]
 
     def _guarded(self, handler: Handler) -> Handler:
@@ -46,77 +52,74 @@ class PageApi:
     async def page(self, request: web.Request) -> web.StreamResponse:
         from tests.sandbox.slack.server import PAGE
 
-        path = PAGE / request.match_info.get("name", "index.html")
+        path = PAGE / (request.match_info["name"] or "index.html")
+        if path.suffix not in _PAGE or not path.is_file():
+            raise web.HTTPNotFound
         return web.Response(
-            body=path.read_bytes(),
-            content_type=_TYPES[path.suffix],
-            charset="utf-8",
-            headers={"Cache-Control": "no-store"},
+            body=path.read_bytes(), content_type=_PAGE[path.suffix], charset="utf-8", headers=_HEADERS
         )
 
     # -- looking -------------------------------------------------------------------------------------------------
 
     async def state(self, request: web.Request) -> web.StreamResponse:
-        user = request.query["user"]
-        state = self.slack.state
+        user, state = request.query["user"], self.slack.state
+        if user not in state.users:
+            return web.json_response({"error": f"there is no person {user}"}, status=404)
         self.slack.dm_of(user)
-        channels = [
-            {
-                "id": c["id"],
-                "name": "IAM Audit" if c.get("is_im") else c["name"],
-                "kind": "dm" if c.get("is_im") else "private" if c.get("is_private") else "channel",
-                "bot": BOT_USER in c["members"],
-                "shared": bool(c.get("is_ext_shared")),
-                "archived": bool(c.get("is_archived")),
-            }
-            for c in state.channels.values()
-            if user in c["members"]
-        ]
-        users = [
-            {k: u[k] for k in ("id", "name", "real_name", "deleted", "is_bot", "is_restricted")}
-            for u in state.users.values()
-        ]
-        knobs = [
-            {k: v for k, v in knob.items() if k not in {"get", "set"}} | {"value": knob["get"]()}
-            for knob in self.knobs
-        ]
-        groups = {g["id"]: g["handle"] for g in state.groups.values()}
-        return web.json_response(
-            {
-                "me": user,
-                "channels": channels,
-                "users": users,
-                "groups": groups,
-                "knobs": knobs,
-                "bot": bool(self.slack.sockets or self.slack.http_url),
-            }
-        )
+        people = [_person(u, self.slack.team_id) for u in state.users.values() if not u["is_bot"]]
+        told = {
+            "team": {"id": self.slack.team_id, "name": "Sandbox"},
+            "me": _person(state.users[user], self.slack.team_id),
+            "users": people,
+            "usergroups": [{"id": g["id"], "handle": g["handle"]} for g in state.groups.values()],
+            "channels": [_channel(c) for c in state.channels.values() if user in c["members"]],
+            "bot": {
+                "id": BOT_USER,
+                "name": "IAM Audit",
+                "connected": bool(self.slack.sockets or self.slack.http_url),
+            },
+        }
+        return web.json_response(told)
 
     async def messages(self, request: web.Request) -> web.StreamResponse:
         user, channel = request.query["user"], request.query["channel"]
-        rows = self.slack.messages(channel)
-        for row in rows:
-            row["replies"] = len(self.slack.thread(channel, row["ts"]))
-        rows += [e for e in self.slack.ephemerals(user) if e["channel"] == channel]
-        return web.json_response({"messages": sorted(rows, key=lambda m: float(m["ts"]))})
+        self._visible(user, channel)
+        counted = [
+            m | {"reply_count": len(self.slack.thread(channel, m["ts"]))}
+            for m in self.slack.messages(channel)
+        ]
+        private = [e for e in self.slack.ephemerals(user) if e["channel"] == channel]
+        rows = sorted([*counted, *private], key=lambda m: float(m["ts"]))
+        return web.json_response({"messages": [_message(m) for m in rows]})
 
     async def thread(self, request: web.Request) -> web.StreamResponse:
         query = request.query
+        self._visible(query["user"], query["channel"])
         parent = [m for m in self.slack.messages(query["channel"]) if m["ts"] == query["ts"]]
-        return web.json_response({"messages": [*parent, *self.slack.thread(query["channel"], query["ts"])]})
+        rows = [*parent, *self.slack.thread(query["channel"], query["ts"])]
+        return web.json_response({"messages": [_message(m) for m in rows]})
+
+    def _visible(self, user: str, channel: str) -> None:
+        if user not in self.slack.state.channels.get(channel, {"members": []})["members"]:
+            raise web.HTTPNotFound
 
     async def view(self, request: web.Request) -> web.StreamResponse:
-        return web.json_response({"view": self.slack.view(request.query["user"])})
+        view = self.slack.view(request.query["user"])
+        if view is None:
+            return web.json_response(None)
+        held = {b["block_id"]: _state(b["element"]) for b in view["blocks"] if b["type"] == "input"}
+        return web.json_response(view | {"state": {"values": held}})
+
+    async def no_home(self, _request: web.Request) -> web.StreamResponse:
+        return web.json_response(None)
 
     async def file(self, request: web.Request) -> web.StreamResponse:
-        found = self.slack.state.files[request.query["id"]]
-        kind = {"png": "image/png", "csv": "text/csv", "json": "application/json"}[
-            found["name"].rpartition(".")[2]
-        ]
-        disposition = "inline" if kind == "image/png" else f'attachment; filename="{found["name"]}"'
-        return web.Response(
-            body=found["content"], content_type=kind, headers={"Content-Disposition": disposition}
-        )
+        found = self.slack.state.files.get(request.match_info["id"])
+        if found is None or not found["shared"]:
+            raise web.HTTPNotFound
+        self._visible(request.query["user"], found["channel"])
+        kind = _FILES.get(found["name"].rpartition(".")[2], "application/octet-stream")
+        return web.Response(body=found["content"], content_type=kind, headers=_HEADERS)
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse(
@@ -128,78 +131,154 @@ class PageApi:
             while True:
                 if self.slack.state.changes != seen:
                     seen = self.slack.state.changes
-                    await answer.write(f"data: {seen}\n\n".encode())
+                    await answer.write(f"data: {json.dumps({'kind': 'change', 'count': seen})}\n\n".encode())
                 await asyncio.sleep(0.1)
         except (ConnectionError, asyncio.CancelledError):
             return answer
 
     # -- acting --------------------------------------------------------------------------------------------------
 
-    async def _act(self, work: Callable[[], Any]) -> web.StreamResponse:
+    async def _do(self, work: Callable[[], Reply]) -> Json:
         """The workspace acts as a person would, in a thread: this loop has to carry the answer."""
         try:
             reply = await asyncio.to_thread(work)
         except AssertionError as error:
-            return web.json_response({"ok": False, "error": str(error)})
-        return web.json_response({"ok": reply.ok, "body": reply.body, "ms": round(reply.ms)})
+            return {"ok": False, "body": None, "error": str(error)}
+        told: Json = {"ok": reply.ok, "body": reply.body, "ms": round(reply.ms)}
+        return told if reply.ok else told | {"error": "operation_timeout"}
 
     async def command(self, request: web.Request) -> web.StreamResponse:
-        body = await request.json()
-        text = str(body["text"]).strip()
-        if not text.startswith("/iam-audit"):
-            self.slack.state.messages.setdefault(body["channel"], []).append(
-                {"user": body["user"], "ts": self.slack.next_ts(), "text": text, "blocks": [], "plain": True}
-            )
+        told = await request.json()
+        user, channel, text = told["user"], told["channel"], str(told["text"]).strip()
+        name, _, rest = text.partition(" ")
+        if not text.startswith("/"):
+            plain = {"user": user, "ts": self.slack.next_ts(), "text": text, "blocks": [], "plain": True}
+            self.slack.state.messages.setdefault(channel, []).append(plain)
             self.slack.touch()
             return web.json_response({"ok": True})
-        return await self._act(
-            lambda: self.slack.command(body["user"], body["channel"], text.removeprefix("/iam-audit").strip())
+        if name != COMMAND:
+            return web.json_response({"ok": False, "error": f"{name} is not a valid command"})
+        done = await self._do(lambda: self.slack.command(user, channel, rest.strip()))
+        return web.json_response(
+            done if done["ok"] else done | {"error": f"{name} failed with {done['error']}"}
         )
 
+    @staticmethod
+    def _place(told: Json) -> str:
+        return str(told.get("view_id") or told["channel"])
+
     async def click(self, request: web.Request) -> web.StreamResponse:
-        body = await request.json()
-        return await self._act(
-            lambda: self.slack.click(
-                body["user"],
-                body["place"],
-                body["action_id"],
-                ts=body.get("ts", ""),
-                option=body.get("option"),
+        told = await request.json()
+        place, ts, option = self._place(told), told.get("ts") or "", told.get("option")
+        return web.json_response(
+            await self._do(
+                lambda: self.slack.click(told["user"], place, told["action_id"], ts=ts, option=option)
             )
         )
 
     async def suggest(self, request: web.Request) -> web.StreamResponse:
-        body = await request.json()
-        return await self._act(
-            lambda: self.slack.suggest(
-                body["user"], body["place"], body["action_id"], body["text"], ts=body.get("ts", "")
-            )
-        )
+        told = await request.json()
+        place, ts, text = self._place(told), told.get("ts") or "", told["text"]
+        done = await self._do(lambda: self.slack.suggest(told["user"], place, told["action_id"], text, ts=ts))
+        return web.json_response(done["body"] if done["ok"] else {"error": done["error"]})
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
-        body = await request.json()
-        return await self._act(lambda: self.slack.submit(body["user"], body["values"]))
+        told = await request.json()
+        view = self.slack.view(told["user"]) or {"blocks": []}
+        values, missing = {}, {}
+        for block in view["blocks"]:
+            if block["type"] == "input":
+                element, entered = block["element"], told["values"].get(block["block_id"], {})
+                entry = _state(
+                    element, entered.get(element["action_id"]), fresh=element["action_id"] in entered
+                )
+                values[block["block_id"]] = entry
+                if not block.get("optional") and not any(entry.values()):
+                    missing[block["block_id"]] = "Please complete this required field."
+        if missing:  # Slack's client says so itself and sends nothing
+            return web.json_response({"ok": False, "errors": missing})
+        done = await self._do(lambda: self.slack.submit(told["user"], values))
+        body = done["body"] or {}
+        wrong = body.get("errors") if body.get("response_action") == "errors" else None
+        return web.json_response(done | ({"ok": False, "errors": wrong} if wrong else {}))
 
     async def close(self, request: web.Request) -> web.StreamResponse:
         self.slack.close_view((await request.json())["user"])
         return web.json_response({"ok": True})
 
     async def shortcut(self, request: web.Request) -> web.StreamResponse:
-        body = await request.json()
-        return await self._act(lambda: self.slack.shortcut(body["user"], body["callback_id"]))
+        told = await request.json()
+        return web.json_response(
+            await self._do(lambda: self.slack.shortcut(told["user"], told["callback_id"]))
+        )
+
+    async def home(self, _request: web.Request) -> web.StreamResponse:
+        return web.json_response({"ok": True})
 
     async def dismiss(self, request: web.Request) -> web.StreamResponse:
-        body = await request.json()
-        state = self.slack.state
+        told, state = await request.json(), self.slack.state
         state.ephemerals[:] = [
-            e for e in state.ephemerals if not (e["to"] == body["user"] and e["ts"] == body["ts"])
+            e for e in state.ephemerals if (e["to"], e["ts"]) != (told["user"], told["ts"])
         ]
         self.slack.touch()
         return web.json_response({"ok": True})
 
+    def _seen(self, knob: Json) -> Json:
+        return {k: v for k, v in knob.items() if k not in {"get", "set"}} | {"value": knob["get"]()}
+
+    async def turns(self, _request: web.Request) -> web.StreamResponse:
+        return web.json_response(await asyncio.to_thread(lambda: [self._seen(k) for k in self.knobs]))
+
     async def knob(self, request: web.Request) -> web.StreamResponse:
-        body = await request.json()
-        knob = next(k for k in self.knobs if k["id"] == body["id"])
-        await asyncio.to_thread(knob["set"], body["value"])
+        told = await request.json()
+        knob = next(k for k in self.knobs if k["id"] == told["id"])
+        await asyncio.to_thread(knob["set"], told["value"])
         self.slack.touch()
         return web.json_response({"ok": True})
+
+
+def _person(user: Json, team: str) -> Json:
+    flags = {
+        "deactivated": user["deleted"],
+        "guest": user["is_restricted"],
+        "other company": user["team_id"] != team,
+    }
+    hint = next((word for word, told in flags.items() if told), "")
+    return {k: user[k] for k in ("id", "name", "real_name", "tz", "deleted")} | {"role": hint}
+
+
+def _channel(channel: Json) -> Json:
+    kind = "dm" if channel.get("is_im") else "private" if channel.get("is_private") else "channel"
+    return {
+        "id": channel["id"],
+        "name": channel["name"],
+        "kind": kind,
+        "bot": BOT_USER in channel["members"],
+        "shared": bool(channel.get("is_ext_shared")),
+        "archived": bool(channel.get("is_archived")),
+    }
+
+
+def _message(message: Json) -> Json:
+    return message | {
+        "bot": message.get("user", BOT_USER) == BOT_USER,
+        "ephemeral": bool(message.get("ephemeral")),
+    }
+
+
+_FIELDS = {
+    "static_select": ("selected_option", "initial_option"),
+    "external_select": ("selected_option", "initial_option"),
+    "radio_buttons": ("selected_option", "initial_option"),
+    "checkboxes": ("selected_options", "initial_options"),
+    "users_select": ("selected_user", "initial_user"),
+    "conversations_select": ("selected_conversation", "initial_conversation"),
+    "datepicker": ("selected_date", "initial_date"),
+}
+
+
+def _state(element: Json, value: Any = None, *, fresh: bool = False) -> Json:
+    """The element's state as Slack writes it: what was entered, else what was there at first."""
+    field, first = _FIELDS.get(element["type"], ("value", "initial_value"))
+    held = (value or None) if fresh else element.get(first)
+    return {field: [] if held is None and field.endswith("s") else held}
