@@ -13,6 +13,7 @@ from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 
+from tests.kit import Json, button, form, option, plain, section
 from tests.sandbox.browser import Browser, available
 from tests.sandbox.slack import Slack
 
@@ -24,24 +25,7 @@ pytestmark = [
     ),
 ]
 
-Json = dict[str, Any]
 ALICE, BOB, ROOM, SIDE = "U0ALICE0001", "U0BOB000001", "C0SECURITY1", "C0PLATFORM1"
-
-
-def plain(text: str, **more: Any) -> Json:
-    return {"type": "plain_text", "text": text, **more}
-
-
-def section(text: str) -> Json:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
-
-
-def button(action: str, text: str, **more: Any) -> Json:
-    return {"type": "button", "action_id": action, "text": plain(text), "value": "7", **more}
-
-
-def option(text: str, about: str = "") -> Json:
-    return {"text": plain(text), "value": text, **({"description": plain(about)} if about else {})}
 
 
 SURE = {
@@ -82,17 +66,6 @@ DEPTH = {
     "label": plain("How deep"),
     "element": {"type": "radio_buttons", "action_id": "deep.choice", "options": [option("Services"), option("Actions")], "initial_option": option("Services")},
 }  # fmt: skip
-
-
-def form(*blocks: Json, **more: Any) -> Json:
-    view = {
-        "type": "modal",
-        "callback_id": "form",
-        "title": plain("A form"),
-        "close": plain("Cancel"),
-        "blocks": list(blocks),
-    }
-    return view | more
 
 
 def app_of(ws: Slack) -> App:

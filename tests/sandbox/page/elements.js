@@ -21,6 +21,12 @@ export function element(node, block, place, form = null) {
   return draw(node, block, place, form);
 }
 
+/** The element's state: what the place holds for it, else what it begins with (`initial_value`, `initial_options`, …). */
+function heldBy(node, block, place) {
+  const firsts = Object.entries(node).filter(([name]) => name.startsWith("initial_"));
+  return place.held(block, node) ?? Object.fromEntries(firsts.map(([name, value]) => [name === "initial_value" ? "value" : name.replace("initial_", "selected_"), value]));
+}
+
 /** What a change does: in a form it is kept (and told where dispatch_action asks for it), elsewhere it is told at once. */
 function changed(node, block, place, form) {
   return async (value, where) => {
@@ -101,7 +107,7 @@ function select(node, block, place, form) {
   const many = node.type.startsWith("multi_");
   const [field, groups] = SELECTS[node.type.replace(/^multi_|_select$/g, "")];
   const ids = field !== "option";
-  const state = place.held(block, node)?.[`selected_${field}${many ? "s" : ""}`] ?? [];
+  const state = heldBy(node, block, place)?.[`selected_${field}${many ? "s" : ""}`] ?? [];
   const known = ids ? groups(node).flatMap((group) => group.options) : [];
   const chosen = [state].flat().filter(Boolean).map((one) => (ids ? known.find((o) => o.value === one) || option(one, one) : one));
   const told = changed(node, block, place, form);
@@ -133,7 +139,7 @@ async function asked(node, block, place, query) {
 
 function choices(node, block, place, form) {
   const radio = node.type === "radio_buttons", name = unique("choice");
-  const held = place.held(block, node) || {};
+  const held = heldBy(node, block, place);
   const on = new Set([held.selected_option, ...(held.selected_options || [])].filter(Boolean).map((one) => one.value));
   const told = changed(node, block, place, form);
   const boxes = node.options.map((one) => el("input", { type: radio ? "radio" : "checkbox", name, checked: on.has(one.value), value: one.value,
@@ -164,7 +170,7 @@ const FIELDS = { datepicker: "selected_date", timepicker: "selected_time", datet
 function typed(node, block, place, form) {
   const field = FIELDS[node.type] || "value";
   const told = changed(node, block, place, form);
-  const start = place.held(block, node)?.[field] ?? "";
+  const start = heldBy(node, block, place)?.[field] ?? "";
   const picks = field !== "value";
   const read = () => (node.type === "datetimepicker" ? (input.value ? Math.floor(new Date(input.value).getTime() / 1000) : null) : input.value);
   const events = picks ? { onchange: () => told(read(), input) } : { oninput: () => { if (form) place.note(block, node, input.value); },

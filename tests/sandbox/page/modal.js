@@ -10,6 +10,7 @@ import { text, words } from "./text.js";
 const box = document.getElementById("modal");
 const ask = document.getElementById("ask");
 const seen = { id: "", hash: "", entered: {} };
+const KEPT = "entered/"; // what was entered outlives a reload, and a look as somebody else
 
 /** Closes a dialog. Chromium gives the focus back while the field behind is still inert, and then swallows what is typed: so once more. */
 function shut(dialog) {
@@ -32,7 +33,7 @@ export function confirmed(confirm) {
 export function drawModal(view, refresh) {
   if (!view) { forget(); return; }
   if (view.id === seen.id && view.hash === seen.hash && box.open) return;
-  if (view.id !== seen.id) Object.assign(seen, { id: view.id, entered: {} });
+  if (view.id !== seen.id) Object.assign(seen, { id: view.id, entered: JSON.parse(sessionStorage[KEPT + view.id] || "{}") });
   seen.hash = view.hash;
   const fresh = formOf(view, refresh);
   const had = box.contains(document.activeElement);
@@ -53,16 +54,18 @@ function forget() {
 }
 
 async function leave(view, refresh) {
+  delete sessionStorage[KEPT + view.id];
   await post("close", { view_id: view.id });
   refresh();
 }
 
 function placeOf(view) {
-  const told = (block, node) => ({ view_id: view.id, block_id: block.block_id, action_id: node.action_id });
+  const told = (block, node) => ({ view_id: view.id, block_id: block.block_id, action_id: node.action_id, values: seen.entered });
   return {
     held: (block, node) => stateOf(seen.entered[block.block_id]?.[node.action_id]) ?? view.state?.values?.[block.block_id]?.[node.action_id],
     note: (block, node, value) => {
       seen.entered[block.block_id] = { ...seen.entered[block.block_id], [node.action_id]: value };
+      sessionStorage[KEPT + view.id] = JSON.stringify(seen.entered);
       mark(block.block_id, "");
     },
     act: (block, node, value) => post("click", { ...told(block, node), ...(node.type === "button" ? { value } : { option: value }) }),
@@ -98,6 +101,7 @@ async function send(view, submit, refresh) {
   const answer = await post("submit", { view_id: view.id, values: seen.entered });
   submit.disabled = false;
   submit.removeAttribute("aria-busy");
+  if (answer.ok) delete sessionStorage[KEPT + view.id];
   const errors = Object.entries(answer.errors || {});
   errors.forEach(([block, said]) => mark(block, said));
   if (errors.length) fieldOf(errors[0][0])?.focus();

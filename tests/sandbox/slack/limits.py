@@ -20,6 +20,7 @@ _MESSAGE = {
     "section",
     "table",
     "markdown",
+    "plan",
 }
 _ELEMENTS = {
     "button",
@@ -33,6 +34,11 @@ _ELEMENTS = {
     "users_select",
     "overflow",
     "datepicker",
+    "timepicker",
+    "multi_static_select",
+    "multi_external_select",
+    "multi_users_select",
+    "multi_conversations_select",
 }
 _RICH = {"rich_text_section", "rich_text_list", "rich_text_preformatted", "rich_text_quote"}
 _LEAVES = {"text", "emoji", "user", "usergroup", "channel", "link", "date", "broadcast"}
@@ -58,7 +64,7 @@ def check_view(view: Json) -> list[str]:
     for part in ("title", "submit", "close"):
         if len((view.get(part) or {}).get("text", "")) > 24:
             out.append(f"/{part}: more than 24")
-    if view.get("type") not in {"modal", "home"} or not view.get("title"):
+    if view.get("type") not in {"modal", "home"} or (view["type"] == "modal" and not view.get("title")):
         out.append("/title: missing")
     if len(view.get("private_metadata", "")) > 3000:
         out.append("/private_metadata: more than 3000")
@@ -159,11 +165,14 @@ def _element(element: Json, at: str) -> list[str]:
                 )
     if "placeholder" in element:
         out += _plain(element["placeholder"], 150, f"{at}/placeholder")
-    if kind in {"static_select", "radio_buttons", "checkboxes"}:
+    if (
+        kind in {"static_select", "multi_static_select", "radio_buttons", "checkboxes"}
+        and "option_groups" not in element
+    ):
         out += _options(element.get("options", []), f"{at}/options")
         out += (
             [f"{at}: more than 10"]
-            if kind != "static_select" and len(element.get("options", [])) > 10
+            if kind in {"radio_buttons", "checkboxes"} and len(element.get("options", [])) > 10
             else []
         )
     return out

@@ -9,6 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.sandbox.slack import views
+from tests.sandbox.slack.states import field_of, values_of
 from tests.sandbox.slack.workspace import BOT_USER, Json, Reply
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -32,7 +34,7 @@ class PageApi:
             *(web.post(f"/sandbox/{name}", self._guarded(getattr(self, name))) for name in posts),
             *(web.get(f"/sandbox/{name}", self._guarded(getattr(self, name))) for name in gets),
             web.get("/sandbox/knobs", self._guarded(self.turns)),
-            web.get("/sandbox/home", self._guarded(self.no_home)),
+            web.get("/sandbox/home", self._guarded(self.home_view)),
             web.get("/sandbox/file/{id}", self._guarded(self.file)),
             web.get("/{name:[a-z]*(?:\\.[a-z]+)?}", self._guarded(self.page)),
         ]
@@ -107,11 +109,12 @@ class PageApi:
         view = self.slack.view(request.query["user"])
         if view is None:
             return web.json_response(None)
-        held = {b["block_id"]: _state(b["element"]) for b in view["blocks"] if b["type"] == "input"}
-        return web.json_response(view | {"state": {"values": held}})
+        depth = len(self.slack.state.open_views[request.query["user"]])
+        return web.json_response(view | {"state": {"values": values_of(view)}, "depth": depth})
 
-    async def no_home(self, _request: web.Request) -> web.StreamResponse:
-        return web.json_response(None)
+    async def home_view(self, request: web.Request) -> web.StreamResponse:
+        view = views.home(self.slack, request.query["user"])
+        return web.json_response(view and view | {"state": {"values": values_of(view)}})
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         found = self.slack.state.files.get(request.match_info["id"])
@@ -163,38 +166,47 @@ class PageApi:
             done if done["ok"] else done | {"error": f"{name} failed with {done['error']}"}
         )
 
-    @staticmethod
-    def _place(told: Json) -> str:
-        return str(told.get("view_id") or told["channel"])
+    def _place(self, told: Json) -> str:
+        if told.get("home"):
+            return str(self.slack.state.homes[told["user"]])
+        view_id = told.get("view_id")
+        if view_id and view_id not in self.slack.state.open_views.get(told["user"], []):
+            raise web.HTTPNotFound  # a form is one person's
+        return str(view_id or told["channel"])
 
     async def click(self, request: web.Request) -> web.StreamResponse:
         told = await request.json()
-        place, ts, option = self._place(told), told.get("ts") or "", told.get("option")
-        return web.json_response(
-            await self._do(
-                lambda: self.slack.click(told["user"], place, told["action_id"], ts=ts, option=option)
+        more = {"ts": told.get("ts") or "", "block_id": told.get("block_id") or ""}
+        place, option, entered = self._place(told), told.get("option"), told.get("values")
+        done = await self._do(
+            lambda: self.slack.click(
+                told["user"], place, told["action_id"], option=option, entered=entered, **more
             )
         )
+        return web.json_response(done)
 
     async def suggest(self, request: web.Request) -> web.StreamResponse:
         told = await request.json()
-        place, ts, text = self._place(told), told.get("ts") or "", told["text"]
-        done = await self._do(lambda: self.slack.suggest(told["user"], place, told["action_id"], text, ts=ts))
+        more = {"ts": told.get("ts") or "", "block_id": told.get("block_id") or ""}
+        place, text = self._place(told), told["text"]
+        done = await self._do(
+            lambda: self.slack.suggest(told["user"], place, told["action_id"], text, **more)
+        )
         return web.json_response(done["body"] if done["ok"] else {"error": done["error"]})
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
         told = await request.json()
-        view = self.slack.view(told["user"]) or {"blocks": []}
-        values, missing = {}, {}
-        for block in view["blocks"]:
-            if block["type"] == "input":
-                element, entered = block["element"], told["values"].get(block["block_id"], {})
-                entry = _state(
-                    element, entered.get(element["action_id"]), fresh=element["action_id"] in entered
-                )
-                values[block["block_id"]] = entry
-                if not block.get("optional") and not any(entry.values()):
-                    missing[block["block_id"]] = "Please complete this required field."
+        view = self.slack.view(told["user"])
+        if view is None or view["id"] != told["view_id"]:
+            return web.json_response({"ok": False, "error": "this form is not open any more"})
+        held = values_of(view, told["values"])
+        inputs = {b["block_id"]: b for b in view["blocks"] if b["type"] == "input"}
+        values = {name: held[name][block["element"]["action_id"]] for name, block in inputs.items()}
+        missing = {
+            name: "Please complete this required field."
+            for name, block in inputs.items()
+            if not block.get("optional") and not values[name][field_of(block["element"])]
+        }
         if missing:  # Slack's client says so itself and sends nothing
             return web.json_response({"ok": False, "errors": missing})
         done = await self._do(lambda: self.slack.submit(told["user"], values))
@@ -212,7 +224,10 @@ class PageApi:
             await self._do(lambda: self.slack.shortcut(told["user"], told["callback_id"]))
         )
 
-    async def home(self, _request: web.Request) -> web.StreamResponse:
+    async def home(self, request: web.Request) -> web.StreamResponse:
+        """The app is told that its Home is looked at. Nobody is told when it does not hear: so does Slack."""
+        told = await request.json()
+        await self._do(lambda: views.open_home(self.slack, told["user"]))
         return web.json_response({"ok": True})
 
     async def dismiss(self, request: web.Request) -> web.StreamResponse:
@@ -264,21 +279,3 @@ def _message(message: Json) -> Json:
         "bot": message.get("user", BOT_USER) == BOT_USER,
         "ephemeral": bool(message.get("ephemeral")),
     }
-
-
-_FIELDS = {
-    "static_select": ("selected_option", "initial_option"),
-    "external_select": ("selected_option", "initial_option"),
-    "radio_buttons": ("selected_option", "initial_option"),
-    "checkboxes": ("selected_options", "initial_options"),
-    "users_select": ("selected_user", "initial_user"),
-    "conversations_select": ("selected_conversation", "initial_conversation"),
-    "datepicker": ("selected_date", "initial_date"),
-}
-
-
-def _state(element: Json, value: Any = None, *, fresh: bool = False) -> Json:
-    """The element's state as Slack writes it: what was entered, else what was there at first."""
-    field, first = _FIELDS.get(element["type"], ("value", "initial_value"))
-    held = (value or None) if fresh else element.get(first)
-    return {field: [] if held is None and field.endswith("s") else held}

@@ -6,6 +6,7 @@ import time
 import uuid
 from typing import Any
 
+from tests.sandbox.slack import views
 from tests.sandbox.slack.limits import check_message, check_view
 from tests.sandbox.slack.workspace import BOT_USER, Json, Workspace
 
@@ -201,10 +202,19 @@ class Web:
     def views_open(self, args: Json) -> Json:
         user = self._triggered(args)
         self._view(args["view"])
-        view_id = f"V{uuid.uuid4().hex[:10].upper()}"
-        view = {**args["view"], "id": view_id, "hash": uuid.uuid4().hex[:8], "team_id": self.ws.team_id}
-        self.state.views[view_id] = view
-        self.state.open_views[user] = [view_id]
+        view = views.hold(self.ws, args["view"])
+        self.state.open_views[user] = [view["id"]]
+        self.ws.touch()
+        return {"view": view}
+
+    def views_push(self, args: Json) -> Json:
+        user = self._triggered(args)
+        self._view(args["view"])
+        stack = self.state.open_views.setdefault(user, [])
+        if len(stack) >= 3:
+            raise Refused("push_limit_reached")
+        view = views.hold(self.ws, args["view"])
+        stack.append(view["id"])
         self.ws.touch()
         return {"view": view}
 
@@ -212,15 +222,22 @@ class Web:
         old = self.state.views.get(str(args.get("view_id")))
         if old is None:
             raise Refused("not_found")
+        if args.get("hash") and args["hash"] != old["hash"]:
+            raise Refused("hash_conflict")
         self._view(args["view"])
-        self.state.views[old["id"]] = {
-            **args["view"],
-            "id": old["id"],
-            "hash": uuid.uuid4().hex[:8],
-            "team_id": self.ws.team_id,
-        }
+        view = views.hold(self.ws, args["view"], old["id"])
         self.ws.touch()
-        return {"view": self.state.views[old["id"]]}
+        return {"view": view}
+
+    def views_publish(self, args: Json) -> Json:
+        user = str(args.get("user_id"))
+        if user not in self.state.users:
+            raise Refused("invalid_arguments", response_metadata={"messages": ["user_id"]})
+        self._view(args["view"])
+        view = views.hold(self.ws, args["view"], self.state.homes.get(user, ""))
+        self.state.homes[user] = view["id"]
+        self.ws.touch()
+        return {"view": view}
 
     def files_getUploadURLExternal(self, args: Json) -> Json:
         self._need("files:write")

@@ -16,7 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.sandbox.slack import views
 from tests.sandbox.slack.limits import check_options
+from tests.sandbox.slack.states import field_of, state_of, values_of
 
 Json = dict[str, Any]
 TEAM, BOT_USER, BOT_TOKEN, APP_TOKEN, SECRET = (
@@ -85,6 +87,7 @@ class State:
     ephemerals: list[Json] = field(default_factory=list)
     views: dict[str, Json] = field(default_factory=dict)
     open_views: dict[str, list[str]] = field(default_factory=dict)
+    homes: dict[str, str] = field(default_factory=dict)
     files: dict[str, Json] = field(default_factory=dict)
     triggers: dict[str, tuple[float, str]] = field(default_factory=dict)
     response_urls: dict[str, Json] = field(default_factory=dict)
@@ -263,11 +266,22 @@ class Workspace:
         return {"id": user, "name": known["name"], "username": known["name"], "team_id": known["team_id"]}
 
     def click(
-        self, user: str, place: str, action_id: str, *, ts: str = "", option: Json | str | None = None
+        self,
+        user: str,
+        place: str,
+        action_id: str,
+        *,
+        ts: str = "",
+        option: Any = None,
+        block_id: str = "",
+        entered: dict[str, Json] | None = None,
     ) -> Reply:
-        """Press the element with this action id in a message (of a channel) or in an open view."""
+        """Press the element with this action id in a message (of a channel) or in an open view.
+
+        `entered` is what the view's fields hold: {block_id: {action_id: value}}.
+        """
         holder, container = self._holder(user, place, ts)
-        block, element = self._element(holder, action_id)
+        block, element = self._element(holder, action_id, block_id)
         action: Json = {
             "action_id": element["action_id"],
             "block_id": block["block_id"],
@@ -276,19 +290,17 @@ class Workspace:
         }
         if element["type"] == "button":
             action |= {"value": element.get("value", ""), "text": element["text"]}
+        elif field_of(element) == "selected_option" and not isinstance(option, dict):
+            action["selected_option"] = {"text": {"type": "plain_text", "text": "x"}, "value": str(option)}
         else:
-            action["selected_option"] = (
-                option
-                if isinstance(option, dict)
-                else {"text": {"type": "plain_text", "text": "x"}, "value": str(option)}
-            )
+            action |= state_of(element, option)
         payload: Json = {
             "type": "block_actions", "user": self._person(user), "team": {"id": self.state.users[user]["team_id"], "domain": "sandbox"},
             "api_app_id": "A0SANDBOX", "token": "t", "trigger_id": self.trigger(user), "container": container, "actions": [action],
             "response_url": self._response_url(place, user),
         }  # fmt: skip
         if "view_id" in container:
-            payload["view"] = holder
+            payload["view"] = {**holder, "state": {"values": values_of(holder, entered)}}
         else:
             payload |= {"channel": {"id": place, "name": "x"}, "message": holder}
         return self.deliver("interactive", payload)
@@ -309,9 +321,11 @@ class Workspace:
         }
 
     @staticmethod
-    def _element(holder: Json, action_id: str) -> tuple[Json, Json]:
+    def _element(holder: Json, action_id: str, block_id: str = "") -> tuple[Json, Json]:
         for n, block in enumerate(holder["blocks"]):
             block.setdefault("block_id", f"b{n}")
+            if block_id and block["block_id"] != block_id:
+                continue
             parts = [
                 *block.get("elements", []),
                 *([block["accessory"]] if "accessory" in block else []),
@@ -324,9 +338,11 @@ class Workspace:
                     return block, part
         raise AssertionError(f"no {action_id} among {[b.get('type') for b in holder['blocks']]}")
 
-    def suggest(self, user: str, place: str, action_id: str, text: str, *, ts: str = "") -> Reply:
+    def suggest(
+        self, user: str, place: str, action_id: str, text: str, *, ts: str = "", block_id: str = ""
+    ) -> Reply:
         holder, container = self._holder(user, place, ts)
-        block, element = self._element(holder, action_id)
+        block, element = self._element(holder, action_id, block_id)
         payload = {
             "type": "block_suggestion", "user": self._person(user), "team": {"id": self.state.users[user]["team_id"], "domain": "sandbox"},
             "api_app_id": "A0SANDBOX", "token": "t", "container": container, "action_id": element["action_id"],
@@ -354,7 +370,7 @@ class Workspace:
                 state[block["block_id"]] = {
                     element["action_id"]: {
                         "type": element["type"],
-                        **_initial(element),
+                        **state_of(element),
                         **values.get(block["block_id"], {}),
                     }
                 }
@@ -363,8 +379,8 @@ class Workspace:
             "api_app_id": "A0SANDBOX", "token": "t", "trigger_id": self.trigger(user), "view": {**view, "state": {"values": state}},
         }  # fmt: skip
         reply = self.deliver("interactive", payload)
-        if reply.ok and not (reply.body or {}).get("response_action"):
-            self.close_view(user)
+        if reply.ok:
+            views.after_submit(self, user, view["id"], reply.body or {})
         return reply
 
     def close_view(self, user: str) -> None:
@@ -409,11 +425,3 @@ class Workspace:
         except OSError:
             return None
         return dict(json.loads(text)) if text.startswith("{") else {}
-
-
-def _initial(element: Json) -> Json:
-    if element["type"] == "radio_buttons":
-        return {"selected_option": element.get("initial_option")}
-    if element["type"] == "checkboxes":
-        return {"selected_options": []}
-    return {"value": element.get("initial_value")}
