@@ -43,7 +43,7 @@ export function drawModal(view, refresh) {
   fresh.querySelector(".body").scrollTop = scroll;
   box.oncancel = (event) => { event.preventDefault(); leave(view, refresh); };
   if (!box.open) box.showModal();
-  const first = fresh.querySelector("[autofocus]") || fresh.querySelector(".body input, .body textarea");
+  const first = fresh.querySelector("[autofocus]") || fresh.querySelector(".body input:not([type=radio]:not(:checked)), .body textarea");
   if (first && !(had && fresh.contains(document.activeElement) && document.activeElement !== fresh)) (first.matches("input,textarea") ? first : first.querySelector("input") || first).focus();
 }
 

@@ -90,7 +90,7 @@ class PageApi:
             m | {"reply_count": len(self.slack.thread(channel, m["ts"]))}
             for m in self.slack.messages(channel)
         ]
-        private = [e for e in self.slack.ephemerals(user) if e["channel"] == channel]
+        private = self._private(user, channel, None)
         rows = sorted([*counted, *private], key=lambda m: float(m["ts"]))
         return web.json_response({"messages": [_message(m) for m in rows]})
 
@@ -98,8 +98,18 @@ class PageApi:
         query = request.query
         self._visible(query["user"], query["channel"])
         parent = [m for m in self.slack.messages(query["channel"]) if m["ts"] == query["ts"]]
-        rows = [*parent, *self.slack.thread(query["channel"], query["ts"])]
+        replies = [
+            *self.slack.thread(query["channel"], query["ts"]),
+            *self._private(query["user"], query["channel"], query["ts"]),
+        ]
+        rows = [*parent, *sorted(replies, key=lambda m: float(m["ts"]))]
         return web.json_response({"messages": [_message(m) for m in rows]})
+
+    def _private(self, user: str, channel: str, thread: str | None) -> list[Json]:
+        """What only this person sees there, outside of threads or in one."""
+        return [
+            e for e in self.slack.ephemerals(user) if e["channel"] == channel and e.get("thread_ts") == thread
+        ]
 
     def _visible(self, user: str, channel: str) -> None:
         if user not in self.slack.state.channels.get(channel, {"members": []})["members"]:

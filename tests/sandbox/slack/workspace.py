@@ -258,6 +258,8 @@ class Workspace:
             "blocks": body.get("blocks", []),
             "ephemeral": True,
         }
+        if body.get("thread_ts"):
+            made["thread_ts"] = body["thread_ts"]
         self.state.ephemerals.append(made)
         self.touch()
 
