@@ -438,9 +438,20 @@ def test_light_dark_and_narrow(browser: Browser, ws: Slack) -> None:
 
 def test_the_world_can_be_broken(browser: Browser, ws: Slack) -> None:
     """A knob in the drawer turns something on the other side and shows what it is now."""
+    browser.say("/iam-audit broken")
+    browser.sees("Card broken")
+    browser.press("Go on")
+    browser.press("1 reply")
+    browser.sees("gone by @alice", "#replies")
     browser.press("World", "#side")
     browser.until(lambda: browser.find("#knobs [data-knob='files']"))
+    assert browser.run(
+        "return document.querySelector('main').offsetHeight > innerHeight * 0.9"
+    )  # beside a thread too
     browser.run("document.querySelector(\"[data-knob='files']\").click()")
     browser.until(lambda: browser.find("#knobs [data-knob='files'][aria-checked=false]"))
     assert not ws.state.files_allowed
     ws.state.files_allowed = True
+    browser.keys(Keys.ESCAPE)
+    browser.until(lambda: not browser.find("#world-panel:not([hidden])"))
+    assert browser.find("#thread:not([hidden])")
