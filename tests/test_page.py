@@ -196,10 +196,10 @@ def test_a_command_becomes_a_card(browser: Browser) -> None:
 
 def test_commands_are_hinted(browser: Browser) -> None:
     """After a slash the commands are listed; a key chooses one and completes its fixed words."""
-    browser.find("#text")[0].send_keys("/iam-audit hi")
-    browser.sees("/iam-audit history role NAME", "#hints")
+    browser.find("#text")[0].send_keys("/iam-audit gr")
+    browser.sees("/iam-audit group NAME", "#hints")
     browser.keys(Keys.ARROW_DOWN, Keys.ENTER)
-    assert browser.run("return document.activeElement.value") == "/iam-audit history role "
+    assert browser.run("return document.activeElement.value") == "/iam-audit group "
 
 
 def test_an_unknown_command_is_refused(browser: Browser) -> None:

@@ -14,6 +14,7 @@ from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 
+from handlers.commands import UsageError, parse
 from tests import cards
 from tests.kit import Json, form, option
 from tests.sandbox.browser import Browser, available
@@ -255,3 +256,12 @@ def test_the_page_is_its_own() -> None:
             path.name
         )
         assert not re.search(r"""(?:from|import|url\()\s*\(?["']?(?:https?:)?//""", text), path.name
+
+
+def test_the_hints_are_commands() -> None:
+    """What the composer offers after a slash is what the bot understands."""
+    hints = re.findall(r'\["/iam-audit ?([^"]*)", "', (PAGE / "composer.js").read_text())
+    assert len(hints) > 10
+    for hint in hints:
+        typed = hint.replace("NAME", "DBAdminRole").replace("ALIAS", "prod")
+        assert not isinstance(parse(typed), UsageError), hint
