@@ -1,10 +1,13 @@
-"""Small Block Kit payloads, written by hand, for the tests of the page."""
+"""Small Block Kit payloads, written by hand, and how the app posts them: for the tests of the page."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from slack_sdk import WebClient
+
 Json = dict[str, Any]
+ROOM = "C0SECURITY1"
 
 
 def plain(text: str, **more: Any) -> Json:
@@ -32,3 +35,9 @@ def form(*blocks: Json, **more: Any) -> Json:
         "blocks": list(blocks),
     }
     return view | more
+
+
+def post(ws: Any, *blocks: Json, **more: Any) -> str:
+    """A message of the app's."""
+    client = WebClient(token=ws.bot_token, base_url=ws.api_url)
+    return str(client.chat_postMessage(channel=ROOM, text="posted", blocks=list(blocks), **more)["ts"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from slack_sdk import WebClient
 
 from handlers.commands import UsageError, parse
 from tests import cards
-from tests.kit import Json, form, option
+from tests.kit import ROOM, Json, form, option, plain, post, section
 from tests.sandbox.browser import Browser, available
 from tests.sandbox.slack import Slack, views
 
@@ -26,7 +27,7 @@ browsing = pytest.mark.browser
 needed = pytest.mark.skipif(
     not available() and not os.environ.get("CI"), reason="chromium and chromedriver are not installed"
 )
-ALICE, BOB, ROOM = "U0ALICE0001", "U0BOB000001", "C0SECURITY1"
+ALICE, BOB = "U0ALICE0001", "U0BOB000001"
 CLICKS: list[Json] = []
 
 
@@ -54,6 +55,7 @@ def ws() -> Iterator[Slack]:
     with Slack() as ws:
         for user, name in ((ALICE, "alice"), (BOB, "bob"), (cards.CAROL, "carol")):
             ws.add_user(user, name)
+        ws.state.users[ALICE]["tz"], ws.state.users[BOB]["tz"] = "UTC", "Asia/Tokyo"
         ws.add_usergroup(cards.APPROVERS, "approvers", [cards.CAROL])
         ws.add_channel(ROOM, "security", members=[ALICE, BOB, cards.CAROL])
         handler = SocketModeHandler(app_of(ws), ws.app_token, ping_interval=0.2)
@@ -237,6 +239,100 @@ def test_a_private_answer_in_a_thread(browser: Browser, ws: Slack) -> None:
     browser.press("1 reply")
     browser.sees("a reply", "#replies")
     assert "you may not" not in browser.text("#replies")
+
+
+@browsing
+@needed
+def test_planted_words_are_dead(browser: Browser, ws: Slack) -> None:
+    """Markup, script links and shouted mentions in untrusted words are shown as words."""
+    markup = "<img src=x onerror=window.planted=1><script>window.planted=1</script>"
+    bad = {"type": "link", "url": "javascript:window.planted=1", "text": "a bad link"}
+    words = {"type": "rich_text_section", "elements": [{"type": "text", "text": markup}, bad]}
+    post(
+        ws,
+        {"type": "section", "text": plain("<!channel> :x: *no* <https://evil.example|AWS>", emoji=False)},
+        {"type": "rich_text", "elements": [words]},
+        section("<javascript:window.planted=1|click> &lt;b&gt; *yes* :x:"),
+        {"type": "markdown", "text": f"[go](javascript:window.planted=1) {markup}"},
+    )
+    browser.sees("<!channel> :x: *no* <https://evil.example|AWS>")
+    browser.sees(markup)
+    browser.sees("click <b> yes ❌")
+    alive = ("a[href*=evil]", "a[href^=javascript]", "img", "script")
+    assert not browser.find(", ".join(f"#messages article:last-child {tag}" for tag in alive))
+    assert browser.run("return window.planted") is None
+
+
+@browsing
+@needed
+def test_files_are_shown(browser: Browser, ws: Slack) -> None:
+    """A picture stands in the message with its words, a CSV file is offered with a look inside."""
+    client = WebClient(token=ws.bot_token, base_url=ws.api_url)
+    dot = base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    )
+    for name, content, alt in (
+        ("dot.png", dot, "One red dot"),
+        ("rows.csv", b'name,say\n"a, b","""hi"""\n', ""),
+    ):
+        client.files_upload_v2(
+            channel=ROOM, filename=name, title=f"Title of {name}", content=content, alt_txt=alt
+        )
+    browser.until(
+        lambda: browser.run(
+            "return [...document.images].some(i => i.alt === 'One red dot' && i.naturalWidth === 1)"
+        )
+    )
+    browser.sees("Title of rows.csv")
+    browser.find("#messages article:last-child summary")[0].click()
+    browser.until(lambda: browser.text("#messages article:last-child td") == 'a, b\n"hi"')
+
+
+@browsing
+@needed
+def test_a_data_table_sorts_filters_and_turns(browser: Browser, ws: Slack) -> None:
+    """Numbers are sorted as numbers, the filter keeps what fits, pages are as long as the block says."""
+    rows = [
+        [{"type": "raw_text", "text": n}, {"type": "raw_number", "value": v, "text": str(v)}]
+        for n, v in (("a", 9), ("b", 10), ("cab", 1))
+    ]
+    head = [{"type": "raw_text", "text": "Name"}, {"type": "raw_text", "text": "Days"}]
+    post(ws, {"type": "data_table", "caption": "Three", "page_size": 2, "rows": [head, *rows]})
+    table = "#messages article:last-child tbody"
+    browser.until(lambda: browser.text(table).split() == ["a", "9", "b", "10"])
+    browser.press("Days")
+    assert browser.text(table).split() == ["cab", "1", "a", "9"]
+    browser.press("Next")
+    assert browser.text(table).split() == ["b", "10"]
+    browser.find("#messages article:last-child input[type=search]")[0].send_keys("a")
+    assert browser.text(table).split() == ["cab", "1", "a", "9"]
+
+
+@browsing
+@needed
+@pytest.mark.parametrize(
+    ("format_", "shown"),
+    [
+        ("{date_num} {time}", "2020-02-29 23:30"),
+        ("{date_long}", "Saturday, February 29th, 2020"),
+        ("{date_short_pretty} {time_secs}", "Feb 29, 2020 23:30:00"),
+        ("{unheard}", "the fallback"),
+    ],
+)
+def test_dates_are_the_readers(browser: Browser, ws: Slack, format_: str, shown: str) -> None:
+    """A date is shown in the zone of who looks; a format that is not known falls back."""
+    post(ws, section(f"on <!date^1583019000^{format_}|the fallback>."))
+    browser.sees(f"on {shown}.")
+
+
+@browsing
+@needed
+def test_another_person_has_another_clock(browser: Browser, ws: Slack) -> None:
+    """The same moment is the next morning in Tokyo."""
+    post(ws, section("clock <!date^1583019000^{date_num} {time}|x>"))
+    browser.sees("clock 2020-02-29 23:30")
+    browser.become(BOB)
+    browser.sees("clock 2020-03-01 08:30")
 
 
 def test_the_page_is_its_own() -> None:

@@ -12,7 +12,7 @@ from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 
-from tests.kit import Json, button, form, option, plain, section
+from tests.kit import ROOM, Json, button, form, option, plain, section
 from tests.sandbox.browser import Browser, available
 from tests.sandbox.slack import Slack
 
@@ -24,7 +24,7 @@ pytestmark = [
     ),
 ]
 
-ALICE, BOB, ROOM = "U0ALICE0001", "U0BOB000001", "C0SECURITY1"
+ALICE, BOB = "U0ALICE0001", "U0BOB000001"
 ATHENA, KMS, SNS = option("athena"), option("kms", "used 3 days ago"), option("sns")
 
 
