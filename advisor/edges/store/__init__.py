@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from advisor.core.errors import StoreError
 from advisor.edges.store.connection import Connection, look
 from advisor.edges.store.entities import Entities
 from advisor.edges.store.journal import Deliveries, Log, verify, verify_lines
@@ -40,8 +42,10 @@ class Store:
         self.log = Log(self._db)
         try:
             self.reports.sweep_unfinished()
-        except BaseException:
+        except BaseException as error:
             self._db.close()
+            if isinstance(error, sqlite3.Error):  # no room for what the sweep writes
+                raise StoreError(f"{path} cannot be used as a database: {error}") from error
             raise
 
     def transaction(self) -> AbstractContextManager[None]:

@@ -163,8 +163,8 @@ def _hold(path: Path) -> IO[str]:
         raise Held(f"{path} is held by {holder}") from error
     try:
         handle.truncate(0)
-        handle.write(f"process {os.getpid()} on {socket.gethostname()}")
-        handle.flush()
+        # Past the handle's buffer: what it could not write, its close would try to write again.
+        os.write(handle.fileno(), f"process {os.getpid()} on {socket.gethostname()}".encode())
     except OSError as error:
         handle.close()
         raise StoreError(f"{path}.lock cannot be written: {error.strerror}") from error
@@ -174,10 +174,11 @@ def _hold(path: Path) -> IO[str]:
 def _open(path: Path) -> sqlite3.Connection:
     """Open for writing, refuse what a newer release wrote, and migrate. Nothing is overwritten on failure."""
     try:
-        if path.exists():
+        known = path.exists()
+        # A read-only file SQLite would open for reading, and leave read-only -wal and -shm files beside it.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        if known:
             look(path)
-        else:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         # autocommit, so that every transaction is the one we begin ourselves
         conn = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
     except (sqlite3.Error, OSError) as error:
