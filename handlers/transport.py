@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -12,6 +13,8 @@ from typing import Any, Protocol
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_bolt.adapter.wsgi import SlackRequestHandler
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
 from slack_sdk.socket_mode import SocketModeClient
 from waitress.server import create_server
 
@@ -21,6 +24,15 @@ log = logging.getLogger(__name__)
 
 FRESH = 30
 """Seconds since the last tick that still count as alive."""
+
+
+_SILENT = 5
+"""Pings without an answer after which a connection is dead."""
+
+_LASTED = 2.0
+"""Seconds after which a connection counts as made: one that ends sooner is followed by a longer wait."""
+
+_OFF = "Socket Mode is switched off in the app's settings at api.slack.com; once it is on again, commands arrive again"
 
 
 class Transport(Protocol):
@@ -35,42 +47,105 @@ class Transport(Protocol):
         """End within a few seconds."""
 
 
+class _Client(SocketModeClient):
+    """slack_sdk's builtin client; told that Socket Mode is switched off, it does not connect again by itself."""
+
+    off = False
+
+    def enqueue_message(self, message: str) -> None:
+        if '"link_disabled"' in message and json.loads(message).get("type") == "disconnect":
+            self.off = True
+            self.disconnect()
+            return
+        super().enqueue_message(message)
+
+
+class _Handler(SocketModeHandler):
+    """Bolt's adapter on a client of our own."""
+
+    def __init__(self, app: App, client: _Client) -> None:
+        self.app, self.client = app, client
+        client.socket_mode_request_listeners.append(self.handle)  # type: ignore[arg-type]  # as in Bolt's own
+
+
 class Socket:
-    """Socket Mode by slack_sdk's builtin client."""
+    """Socket Mode. Slack's "refresh" is the client's own work; every other connecting is done here, ever less often."""
 
     name = "socket"
 
-    def __init__(self, app: App, app_token: str, base_url: str) -> None:
+    def __init__(self, app: App, app_token: str, base_url: str, *, ping: float = 1.0) -> None:
         # One ping a second: a dropped connection is noticed in at most six seconds instead of a minute.
-        self._handler = SocketModeHandler(app, app_token, ping_interval=1)
-        self._handler.client.web_client.base_url = base_url
+        self._ping = ping
+        self.client = _Client(
+            app_token,
+            app.logger,
+            WebClient(base_url=base_url),
+            auto_reconnect_enabled=False,
+            ping_interval=ping,
+        )
+        self._handler = _Handler(app, self.client)
         self._ending = threading.Event()
-
-    @property
-    def client(self) -> SocketModeClient:
-        """The SDK's client."""
-        return self._handler.client
+        self._session = ""
+        self._since = 0.0  # when that session began
+        self._tries = 0
 
     def connected(self) -> bool:
-        """Whether payloads can arrive now."""
-        return bool(self.client.is_connected())
+        """Whether payloads can arrive now: Slack has answered one of the last pings."""
+        session = self.client.current_session
+        heard = session.last_ping_pong_time if session and session.is_active() else None
+        return not self.client.off and heard is not None and time.time() - heard < _SILENT * self._ping
+
+    def trouble(self) -> str:
+        """Why nothing can arrive, or an empty string."""
+        if self.client.off:
+            return _OFF
+        return "" if self.connected() else "not connected to Slack"
 
     def start(self) -> None:
-        """Connect, and keep trying where Slack is away; reconnecting later is the SDK's own work."""
-        threading.Thread(target=self._connect, name="socket", daemon=True).start()
+        """Connect, and keep connected for as long as it takes."""
+        threading.Thread(target=self._keep, name="socket", daemon=True).start()
+
+    def _keep(self) -> None:
+        while not self._ending.is_set():
+            if self.client.is_connected():
+                self._watch()
+                self._ending.wait(0.2)
+                continue
+            if self.client.off:
+                log.warning("socket.off why=%s", _OFF)
+            if self._tries:
+                self._ending.wait(min(2.0 ** (self._tries - 1), 30.0))
+            self._tries += 1
+            self._connect()
 
     def _connect(self) -> None:
-        wait = 1.0
-        while not self._ending.is_set():
-            try:
-                self._handler.connect()  # type: ignore[no-untyped-call]  # Bolt's adapter has no types
-            except Exception as error:  # any fault here means: not connected yet
-                log.warning("socket.failed why=%s", type(error).__name__)
-                self._ending.wait(wait)
-                wait = min(wait * 2, 30.0)
-                continue
-            log.info("socket.connected")
+        if self._ending.is_set():
             return
+        try:
+            self.client.connect_to_new_endpoint()
+        except Exception as error:  # any fault here means: not connected yet
+            word = error.response.get("error") if isinstance(error, SlackApiError) else type(error).__name__
+            log.warning("socket.failed why=%s", word)
+            return
+        if self.client.is_connected():
+            log.info("socket.connected")
+
+    def _watch(self) -> None:
+        """Forget the failures once a connection has lasted, and end one on which no ping was ever answered.
+
+        One that was answered before, and is no more, ends by the client's own check.
+        """
+        session, now = self.client.current_session, time.monotonic()
+        if session is None:
+            return
+        if session.session_id != self._session:
+            self._session, self._since = session.session_id, now
+        if session.last_ping_pong_time is None:
+            if now - self._since > _SILENT * self._ping:
+                log.warning("socket.silent")
+                session.disconnect()
+        elif now - self._since > _LASTED:
+            self._tries, self.client.off = 0, False
 
     def stop(self) -> None:
         """Close the connection; what is not acknowledged is delivered again by Slack."""
@@ -91,9 +166,7 @@ class Health:
             age = (now() - beat.last_at).total_seconds()
             if age > FRESH:
                 return f"the {beat.name} beat has not run for {age:.0f} seconds"
-        if self.socket and not self.socket.connected():
-            return "not connected to Slack"
-        return ""
+        return self.socket.trouble() if self.socket else ""
 
 
 class Http:

@@ -31,7 +31,10 @@ class Slack(Workspace):
         self.transports: list[Any] = []
         self.waiting: dict[str, asyncio.Future[Json]] = {}
         self.send_envelope = self._send_envelope
-        self.silent = False
+        self.silent = False  # connections are accepted, and nothing is answered on any of them
+        self.everywhere = False  # an envelope goes to every connection instead of any one
+        self.socket_mode = True  # as in the app's settings
+        self.acks: list[tuple[str, Json]] = []
         self._loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -104,8 +107,10 @@ class Slack(Workspace):
             answered = await self._faulty(fault, request, method, args)
             if answered is not None:
                 return answered
-        if method == "apps.connections.open":
-            answer: Json = {"ok": True, "url": f"{self.url.replace('http', 'ws')}/link?ticket={time.time()}"}
+        if method == "apps.connections.open" and not self.socket_mode:
+            answer: Json = {"ok": False, "error": "access_denied"}
+        elif method == "apps.connections.open":
+            answer = {"ok": True, "url": f"{self.url.replace('http', 'ws')}/link?ticket={time.time()}"}
         else:
             answer = self.api.call(method, args)
         self.state.calls.append(Call(method, args, answer))
@@ -168,23 +173,26 @@ class Slack(Workspace):
     # -- Socket Mode ---------------------------------------------------------------------------------------------
 
     async def _link(self, request: web.Request) -> web.WebSocketResponse:
-        ws = web.WebSocketResponse(autoping=not self.silent)
+        ws = web.WebSocketResponse(autoping=False)
         await ws.prepare(request)
-        await ws.send_json(
-            {
-                "type": "hello",
-                "num_connections": len(self.sockets) + 1,
-                "connection_info": {"app_id": "A0SANDBOX"},
-                "debug_info": {"host": "sandbox"},
-            }
-        )
+        hello = {
+            "type": "hello",
+            "num_connections": len(self.sockets) + 1,
+            "connection_info": {"app_id": "A0SANDBOX"},
+            "debug_info": {"host": "sandbox"},
+        }
+        if not self.silent:
+            await ws.send_json(hello)
         self.sockets.append(ws)
         self.transports.append(request.transport)
         self.touch()
         try:
             async for message in ws:
-                if message.type == WSMsgType.TEXT and message.data.startswith("{"):
+                if message.type == WSMsgType.PING and not self.silent:
+                    await ws.pong(message.data)
+                if message.type == WSMsgType.TEXT and message.data.startswith("{") and not self.silent:
                     told = json.loads(message.data)
+                    self.acks.append((told.get("envelope_id", ""), told.get("payload") or {}))
                     future = self.waiting.pop(told.get("envelope_id", ""), None)
                     if future and not future.done():
                         future.set_result(told.get("payload") or {})
@@ -208,17 +216,18 @@ class Slack(Workspace):
     async def _envelope(self, kind: str, payload: Json, envelope_id: str, wait: float) -> Json | None:
         if not self.sockets:
             return None
+        chosen = [self.sockets[hash(envelope_id) % len(self.sockets)]]
         future: asyncio.Future[Json] = self._loop.create_future()
         self.waiting[envelope_id] = future
         try:
-            await self.sockets[hash(envelope_id) % len(self.sockets)].send_json(
-                {
-                    "envelope_id": envelope_id,
-                    "type": kind,
-                    "accepts_response_payload": True,
-                    "payload": payload,
-                }
-            )
+            envelope = {
+                "envelope_id": envelope_id,
+                "type": kind,
+                "accepts_response_payload": True,
+                "payload": payload,
+            }
+            for ws in [] if self.silent else self.sockets if self.everywhere else chosen:
+                await ws.send_json(envelope)
             return await asyncio.wait_for(future, wait)
         except (TimeoutError, ConnectionError):
             return None
@@ -233,6 +242,11 @@ class Slack(Workspace):
                 if how in {"refresh_requested", "warning", "link_disabled"}:
                     await ws.send_json(
                         {"type": "disconnect", "reason": how, "debug_info": {"host": "sandbox"}}
+                    )
+                    # "warning" comes about ten seconds ahead; after the other two the end is near.
+                    self._loop.call_later(
+                        {"warning": 10.0, "refresh_requested": 1.0, "link_disabled": 0.1}[how],
+                        lambda ws=ws: self._loop.create_task(ws.close()),
                     )
                 elif how == "rst":
                     _abort(transport)
