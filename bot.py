@@ -29,7 +29,7 @@ from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler, Se
 from advisor.core.errors import ConfigError, Held, StoreError
 from advisor.desk import Desk
 from advisor.edges import config as settings
-from advisor.edges.aws import Aws
+from advisor.edges.aws import PATIENCE, Aws
 from advisor.edges.catalogue import IamCatalogue
 from advisor.edges.config import Config
 from advisor.edges.schedule import Beat, Clock, Lanes, now
@@ -93,8 +93,9 @@ def build(
     clock: Callable[[], datetime] = now,
     executors: Callable[[str], Executor] | None = None,
     boot: str = "",
+    patience: float = PATIENCE,
 ) -> Bot:
-    """Put the parts together. Tests give a clock, an executor and a name for this start; nobody else does."""
+    """Put the parts together. Tests give a clock, an executor, a name for this start and less patience with AWS."""
     token = config.slack_bot_token.get_secret_value()
     posting = WebClient(token=token, base_url=config.slack_api_url, timeout=10, retry_handlers=[])
     reading = WebClient(
@@ -113,6 +114,7 @@ def build(
         read_role=config.iam_audit_read_role or "",
         write_role=config.iam_audit_write_role or "",
         clock=clock,
+        patience=patience,
     )
     desk = Desk(store, aws, config, IamCatalogue(), Lanes(executors), clock)
     people = People(reading, config, team_id, clock)

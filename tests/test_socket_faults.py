@@ -1,8 +1,9 @@
-"""Socket Mode where Slack is silent, is switched off, or delivers over two connections; and an account that hangs."""
+"""The process where Slack is silent, switches Socket Mode off or delivers twice, and where AWS hangs at its end."""
 
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -137,3 +138,24 @@ def test_commands_while_a_connection_is_refreshed(demo: Demo, tmp_path: Path) ->
         time.sleep(1.0)
         assert len(_cards(demo)) == 3
         assert len({words(c).partition(":")[0] for c in _cards(demo)}) == 3
+
+
+@pytest.mark.parametrize("operation", ["GenerateServiceLastAccessedDetails", "GetServiceLastAccessedDetails"])
+def test_the_end_while_a_report_hangs(demo: Demo, tmp_path: Path, operation: str) -> None:
+    """SIGTERM while AWS is silent about one account's report: done in ten seconds, and the next start finishes it."""
+    accounts = {"IAM_AUDIT_ACCOUNTS": story.ACCOUNTS}
+    with _bot(demo, tmp_path, **accounts) as process:
+        demo.aws.fail(operation, account=story.DEV, hang=30, times=None)
+        assert demo.slack.command(story.BOB, S, "role dev-deployer account=dev").ok
+        demo.slack.wait(lambda: _cards(demo), 10)
+        time.sleep(1.5)
+        assert demo.slack.command(story.ALICE, S, "role DBAdminRole account=prod").ok
+        assert words(_done(demo)[0]).startswith("DBAdminRole:")  # the other account goes on meanwhile
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        assert time.monotonic() - began < 10
+    demo.aws.faults.clear()
+    with _bot(demo, tmp_path, **accounts):
+        assert any(words(c).startswith("dev-deployer:") for c in _done(demo, 2))
+        assert len(_cards(demo)) == 2

@@ -13,6 +13,7 @@ from typing import Any
 
 from slack_bolt import BoltRequest
 
+from advisor.edges.aws import PATIENCE
 from advisor.edges.config import Config
 from advisor.edges.store import Store
 from bot import Bot, build
@@ -64,7 +65,7 @@ class Stage:
             slack_api_url=self.slack.api_url,
             iam_audit_db=self.path,
             iam_audit_accounts=self.settings.get("accounts", f"prod={story.PROD}"),
-            **{k: v for k, v in self.settings.items() if k != "accounts"},
+            **{k: v for k, v in self.settings.items() if k not in {"accounts", "lanes", "patience"}},
         )
         self.store = Store(self.path)
         self.held = True
@@ -74,8 +75,9 @@ class Stage:
             team_id=self.slack.team_id,
             bot_user_id=self.slack.bot_user_id,
             clock=lambda: self.now,
-            executors=lambda _lane: AtOnce(),
+            executors=None if self.settings.get("lanes") else lambda _lane: AtOnce(),
             boot=f"start{self.starts}",
+            patience=self.settings.get("patience", PATIENCE),
         )
 
     def end(self) -> None:

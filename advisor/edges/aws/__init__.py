@@ -28,10 +28,10 @@ from advisor.core.removal import Standing
 from advisor.edges.aws import entities, standing
 from advisor.edges.aws.errors import call
 from advisor.edges.aws.pages import Method, items, pages
-from advisor.edges.aws.sessions import Identity, Session, Sessions
+from advisor.edges.aws.sessions import PATIENCE, Identity, Session, Sessions
 from advisor.edges.aws.writer import Writer
 
-__all__ = ["Aws", "Identity", "Raw", "Session"]
+__all__ = ["PATIENCE", "Aws", "Identity", "Raw", "Session"]
 
 _NAMESPACES = 200
 """Namespaces a call of ListPoliciesGrantingServiceAccess takes (IAM API Reference)."""
@@ -58,9 +58,15 @@ class Aws:
         read_role: str,
         clock: Callable[[], datetime],
         write_role: str = "",
+        patience: float = PATIENCE,
     ) -> None:
         self._sessions = Sessions(
-            boot=boot, named=named, organization=organization, read_role=read_role, clock=clock
+            boot=boot,
+            named=named,
+            organization=organization,
+            read_role=read_role,
+            clock=clock,
+            patience=patience,
         )
         self._clock = clock
         self._documents: entities.Documents = {}

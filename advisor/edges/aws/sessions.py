@@ -21,14 +21,11 @@ RENEW_BEFORE = timedelta(minutes=10)
 
 _LISTED_FOR = timedelta(minutes=15)
 
-# Three tries with back-off and jitter by botocore itself; what is left over is retried by the job.
-_CALLS = BotoConfig(
-    retries={"mode": "standard", "total_max_attempts": 3},
-    connect_timeout=5,
-    read_timeout=20,
-    max_pool_connections=8,
-    user_agent_extra="iam-audit",
-)
+PATIENCE = 20.0
+"""Seconds that a call waits for its answer, three times."""
+
+
+_ONCE = BotoConfig(retries={"mode": "standard", "total_max_attempts": 1})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,16 @@ class Sessions:
         organization: bool,
         read_role: str,
         clock: Callable[[], datetime],
+        patience: float,
     ) -> None:
+        # Three tries with back-off and jitter by botocore itself; what is left over is retried by the job.
+        self._calls = BotoConfig(
+            retries={"mode": "standard", "total_max_attempts": 3},
+            connect_timeout=5,
+            read_timeout=patience,
+            max_pool_connections=8,
+            user_agent_extra="iam-audit",
+        )
         self._boot = boot
         self._named = named
         self._organization = organization
@@ -75,12 +81,16 @@ class Sessions:
         self._serial = 0
         self._listed: tuple[datetime, tuple[Account, ...]] | None = None
 
-    def client(self, service: str, calls: BotoConfig = _CALLS, **credentials: str) -> Any:
-        """A boto3 client; policy documents come as the raw text that IAM sent, still percent-encoded."""
+    def client(self, service: str, *, once: bool = False, **credentials: str) -> Any:
+        """A boto3 client; policy documents come as the raw text that IAM sent, still percent-encoded.
+
+        `once` leaves out every retry: a write whose answer was lost must not be repeated blindly.
+        """
         with self._making:
             if self._boto is None:
                 self._boto = boto3.session.Session()
             region = self._boto.region_name or "us-east-1"
+            calls = self._calls.merge(_ONCE) if once else self._calls
             made = self._boto.client(service, region_name=region, config=calls, **credentials)
         if service == "iam":
             made.meta.events.unregister("after-call.iam", json_decode_policies)

@@ -10,20 +10,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.config import Config as BotoConfig
-
 from advisor.core.errors import AwsError, Invalid
 from advisor.core.model import Entity
 from advisor.core.removal import Operation, Step
 from advisor.edges.aws.errors import call
 from advisor.edges.aws.sessions import Sessions
-
-_ONCE = BotoConfig(
-    retries={"mode": "standard", "total_max_attempts": 1},
-    connect_timeout=5,
-    read_timeout=20,
-    user_agent_extra="iam-audit",
-)
 
 _SECONDS = 900
 """The shortest session that STS gives (STS API Reference, AssumeRole, DurationSeconds)."""
@@ -81,7 +72,7 @@ class Writer:
         keys = answer["Credentials"]
         client = self._sessions.client(
             "iam",
-            _ONCE,
+            once=True,
             aws_access_key_id=keys["AccessKeyId"],
             aws_secret_access_key=keys["SecretAccessKey"],
             aws_session_token=keys["SessionToken"],
