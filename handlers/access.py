@@ -163,7 +163,7 @@ class People:
         except SlackApiError as error:  # users_not_found, or without the optional scope users:read.email
             log.info("owner.unknown error=%s", error.response.get("error"))
             found = {}
-        except Exception as error:
+        except OSError as error:  # no answer, or half of one
             log.info("owner.unknown error=%s", type(error).__name__)
             return ""
         owner = "" if found.get("deleted") or found.get("is_bot") else str(found.get("id") or "")

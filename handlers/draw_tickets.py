@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from slack_sdk.errors import SlackApiError
+
 from advisor import readings, tickets
 from advisor.core.model import Account, Notice
 from advisor.core.removal import Ticket, TicketState
@@ -168,7 +170,7 @@ class DrawTickets:
             return ""
         try:
             answer = self.people.client.chat_getPermalink(channel=card.sent_to, message_ts=card.ts)
-        except Exception:  # a link is a convenience; whatever Slack says, the answer stands without it
+        except (SlackApiError, OSError):  # a link is a convenience; the answer stands without it
             return ""
         link = str(answer.get("permalink") or "")
         return link if link.startswith(("https://", "http://")) and not set(link) & set("<>|") else ""
