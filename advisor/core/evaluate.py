@@ -201,7 +201,7 @@ class _Names:
                 probes = {f"{s}:*" for s in cut.services if not self.catalogue.actions(s)}
                 found |= {p for p in probes if not any(_glob(e, p) for e in each.entries)}
             else:
-                found |= {e for e in each.entries if e.partition(":")[0] in cut.services}
+                found |= {e for e in each.entries if ":" in e and e.partition(":")[0] in cut.services}
                 found |= {e for e in each.entries if cut.services and set(e) <= set("*:")}
         return found
 

@@ -244,23 +244,22 @@ def _cover(body: str, wanted: frozenset[str], goes: frozenset[str]) -> tuple[str
     """
     head, star, tail = body.partition("*")
     names = sorted(wanted, key=str.lower)
-    return tuple(_branch(len(head), names, sorted(goes), tail.lstrip("*")) if star else names)
+    return tuple(_branch(0, len(head), names, sorted(goes), "*" + tail.lstrip("*")) if star else names)
 
 
-def _branch(depth: int, wanted: list[str], goes: list[str], tail: str) -> Iterator[str]:
-    """One branch of the tree of names: all of them share their first `depth` letters."""
-    rest = "*" + tail
+def _branch(depth: int, least: int, wanted: list[str], goes: list[str], rest: str) -> Iterator[str]:
+    """One branch of the tree of names, which share their first `depth` letters; `rest` may follow `least` of them."""
     fits = [n for n in wanted if matches(rest, n[depth:])]
     if len(fits) < 2:  # further down there are no more
         yield from wanted
         return
-    if not any(matches(rest, n[depth:]) for n in goes):
+    if depth >= least and not any(matches(rest, n[depth:]) for n in goes):
         yield f"{wanted[0][:depth]}{rest}"
         yield from (n for n in wanted if n not in fits)
         return
     for letter in dict.fromkeys(n[depth : depth + 1].lower() for n in wanted):
         here, there = ([n for n in ns if n[depth : depth + 1].lower() == letter] for ns in (wanted, goes))
-        yield from here if not letter else _branch(depth + 1, here, there, tail)
+        yield from here if not letter else _branch(depth + 1, least, here, there, rest)
 
 
 @dataclass(slots=True)
