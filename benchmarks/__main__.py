@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks import ack, card, memory, start, store
+from benchmarks import ack, card, memory, rewrite, start, store
 from benchmarks.figures import Figure
 
 
@@ -21,6 +21,7 @@ def main() -> int:
         "start": start.measure,
         "memory": memory.measure,
         "store": store.measure,
+        "rewrite": rewrite.measure,
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(every))

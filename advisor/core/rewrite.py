@@ -40,8 +40,8 @@ class Cut:
 
     def __post_init__(self) -> None:
         """A pattern here would take away more than its name says."""
-        bad = [s for s in self.services if not s or set(s) & set("*?:")]
-        bad += [a for a in self.actions if not all(a.partition(":")) or set("*?") & set(a)]
+        bad = [s for s in self.services if not re.fullmatch(r"[^*?:]+", s)]
+        bad += [a for a in self.actions if not re.fullmatch(r"[^*?:]+:[^*?]+", a)]
         if bad:
             raise ValueError(f"{bad[0]!r} is not the name of one service or action")
 
@@ -205,13 +205,13 @@ def _named(read: Iterable[Mapping[str, object]]) -> frozenset[str]:
 
 
 @lru_cache(maxsize=16)
-def _by_service(actions: frozenset[str]) -> Mapping[str, tuple[str, ...]]:
-    """Names by service. Kept, as the same cut goes over every document of an entity."""
-    found: dict[str, list[str]] = {}
+def _by_service(actions: frozenset[str]) -> Mapping[str, Mapping[str, str]]:
+    """Names by service and lower case. Kept, as the same cut goes over every document of an entity."""
+    found: dict[str, dict[str, str]] = {}
     for action in sorted(actions):
         service, _, name = action.partition(":")
-        found.setdefault(service.lower(), []).append(name)
-    return {service: tuple(names) for service, names in found.items()}
+        found.setdefault(service.lower(), {})[name.lower()] = name
+    return found
 
 
 @lru_cache(maxsize=1024)
@@ -222,13 +222,6 @@ def _covered(body: str, names: tuple[str, ...]) -> frozenset[str]:
 @lru_cache(maxsize=1024)
 def _low(names: tuple[str, ...]) -> Mapping[str, str]:
     return {n.lower(): n for n in names}
-
-
-@lru_cache(maxsize=1024)
-def _among(names: tuple[str, ...], wanted: tuple[str, ...]) -> frozenset[str]:
-    """Those of the names that are wanted, whatever the casing."""
-    low = _low(names)
-    return frozenset(low[w.lower()] for w in wanted if w.lower() in low)
 
 
 @lru_cache(maxsize=1024)
@@ -270,7 +263,7 @@ class _World:
     cut: Cut
     named: frozenset[str]
     services: frozenset[str]
-    actions: Mapping[str, tuple[str, ...]]
+    actions: Mapping[str, Mapping[str, str]]
     hindered: set[tuple[str, Hindrance]] = field(default_factory=set)
     _names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _went: set[str] = field(default_factory=set)
@@ -288,7 +281,7 @@ class _World:
         """Every action of a service that anybody has named, in the catalogue's casing if it has it."""
         if service not in self._names:
             known = tuple(self.catalogue.actions(service))
-            more = _low(_by_service(self.named).get(service, ()) + self.actions.get(service, ()))
+            more = {**_by_service(self.named).get(service, {}), **self.actions.get(service, {})}
             self._names[service] = known + tuple(more[n] for n in sorted(more.keys() - _low(known).keys()))
         return self._names[service]
 
@@ -304,8 +297,8 @@ class _World:
         covered = self.covers(service, body)
         if service in self.services:
             return covered
-        wanted = self.actions.get(service)
-        return covered & _among(self.names(service), wanted) if wanted else frozenset()
+        wanted = self.actions.get(service, {})
+        return frozenset(n for n in covered if n.lower() in wanted)
 
     def touches(self, service: str, body: str) -> bool:
         """Whether an entry names anything that goes and can."""
