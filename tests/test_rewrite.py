@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from advisor.core.evaluate import disagreements
-from advisor.core.policy import matches
 from advisor.core.rewrite import Cut, Hindrance, Rewrite, rewrite, size
-from advisor.edges.catalogue import IamCatalogue
-from tests import brute
 from tests.worlds import SmallCatalogue, allow, deny, document
 
 SMALL = SmallCatalogue(
@@ -26,11 +20,6 @@ SMALL = SmallCatalogue(
     }
 )
 """Known to the last action, so that every expected list can be worked out by hand. `foo` and `bar` are unknown."""
-
-
-@lru_cache(maxsize=1)
-def catalogue() -> IamCatalogue:
-    return IamCatalogue()
 
 
 def cut(words: str) -> Cut:
@@ -593,109 +582,3 @@ def test_a_cut_names_single_things(services: list[str], actions: list[str]) -> N
     """A pattern would take more away than its reader thinks."""
     with pytest.raises(ValueError, match="is not the name"):
         Cut(frozenset(services), frozenset(actions))
-
-
-SERVICES = ("sqs", "dynamodb", "s3", "ec2", "sts", "rds-db", "lambda", "iam")
-
-
-@lru_cache(maxsize=8)
-def names(service: str) -> tuple[str, ...]:
-    return tuple(sorted(catalogue().actions(service)))
-
-
-@st.composite
-def entry(draw: st.DrawFn) -> str:
-    """A name or a pattern over it, in odd casing now and then."""
-    service = draw(st.sampled_from(SERVICES))
-    name = draw(st.sampled_from(names(service)))
-    at = draw(st.integers(0, len(name) - 1))
-    end = draw(st.integers(at, len(name)))
-    shape = draw(
-        st.sampled_from(
-            [name, name[:at] + "*", "*" + name[at:], name[:at] + "*" + name[end:], "*", "?" * at + name[at:]]
-            + [
-                name[:at] + "?" + name[at + 1 :],
-                "?" * at + "*" + name[end:],
-                f"*{name[at:end]}*",
-                name + "Later",
-            ]
-        )
-    )
-    text = f"{service}:{shape}"
-    return draw(
-        st.sampled_from([text] * 6 + [text.upper(), text.lower(), "*", "*:*", f"foo:{name}", "foo:*"])
-    )
-
-
-@st.composite
-def statement(draw: st.DrawFn) -> dict[str, object]:
-    element = draw(st.sampled_from(["Action"] * 4 + ["NotAction"]))
-    found = draw(st.lists(entry(), min_size=1, max_size=5))
-    value: object = found[0] if draw(st.booleans()) and len(found) == 1 else found
-    more = draw(st.sampled_from([{}, {"Condition": MFA}, {"Sid": "A"}]))
-    effect = draw(st.sampled_from(["Allow"] * 4 + ["Deny"]))
-    return {"Effect": effect, element: value, "Resource": draw(st.sampled_from(["*", ARN])), **more}
-
-
-@st.composite
-def cuts(draw: st.DrawFn) -> Cut:
-    """Some services whole, and of others some actions, up to all but a few."""
-    whole = draw(st.sets(st.sampled_from([*SERVICES, "foo"]), max_size=2))
-    some = draw(st.sets(st.sampled_from(SERVICES), max_size=3))
-    actions: set[str] = set(
-        draw(st.sets(st.sampled_from(["foo:Do", "foo:GetItem", "S3:getobject", "sqs:Gone"]), max_size=1))
-    )
-    for service in sorted(some):
-        share = draw(st.sampled_from([2, 3, 10, 50]))
-        keep = draw(st.booleans())
-        actions |= {f"{service}:{n}" for i, n in enumerate(names(service)) if (i % share == 0) is not keep}
-    return Cut(
-        frozenset(whole), frozenset(actions), draw(st.booleans()), frozenset(draw(st.sets(st.just("bar"))))
-    )
-
-
-def beside(text: str | None) -> list[str]:
-    """The statements without their lists, those of Deny with them."""
-    found = brute.statements(text)
-    return [json.dumps(s) if s["Effect"] == "Deny" else brute.context(s) for s in found]
-
-
-@settings(max_examples=250)
-@given(st.lists(statement(), min_size=1, max_size=4), cuts())
-def test_exactly_the_cut_goes(found: list[dict[str, object]], wanted: Cut) -> None:
-    """By three evaluators: nothing else is lost, nothing is added, all of the cut is gone or hindered."""
-    text = document(*found)
-    done = rewrite(text, wanted, catalogue())
-    hindered = [name for name, _ in done.hindered]
-    assert brute.faults(text, done.after, wanted.services, wanted.actions, hindered) == []
-    assert (
-        disagreements(text, done.after, wanted.services, wanted.actions, catalogue(), hindered=hindered) == ()
-    )
-    lost = {c.index for c in done.changes if not c.after}
-    kept = [s for i, s in enumerate(found) if i not in lost]
-    assert beside(done.after) == (beside(document(*kept)) if kept else [])
-    if done.after is None:
-        return
-    assert brute.statements(done.after) and all(
-        s.get("Action", s.get("NotAction")) for s in brute.statements(done.after)
-    )
-    again = rewrite(done.after, wanted, catalogue())
-    assert (again.after, again.hindered) == (done.after, done.hindered)
-    for change in done.changes:
-        for new in set(change.after) - set(change.before) if change.element == "Action" else ():
-            inside(new, change.before, wanted)
-
-
-def inside(new: str, before: tuple[str, ...], wanted: Cut) -> None:
-    """A new entry lies inside an old pattern letter by letter, names nothing of the cut, and is no star over one name."""
-    assert any(
-        matches(old, new.replace("?", "!").replace("*", filler)) for old in before for filler in ("", "zz~")
-    )
-    assert any(all(matches(old, new.replace("*", f)) for f in ("", "zz~", "Q")) for old in before)
-    service = new.partition(":")[0].lower()
-    covered = {f"{service}:{n}" for n in catalogue().actions(service) if matches(new, f"{service}:{n}")}
-    assert service not in wanted.services
-    if catalogue().actions(service):
-        assert not covered & wanted.actions
-    if "*" in new and not new.endswith(":*"):
-        assert len(covered) != 1 or "*:" in "".join(before)

@@ -4,10 +4,10 @@ Sources: IAM User Guide, "IAM JSON policy element reference" (actions match with
 the only wildcards) and "IAM and AWS STS quotas" (white space is not counted). The rules that hold here:
 
 - Only `Action` and `NotAction` of Allow statements change; everything else is written back as it was read.
-- A wildcard over something that goes and something that stays becomes the shortest list of names and wildcards that
-  covers what stays and nothing that goes. Each new wildcard is the old one with letters in front of its first star
-  (`s3:*Object` → `s3:Get*Object`), so that it lies inside it, whatever AWS adds tomorrow. It takes the fewest letters
-  that do, so that what nobody has listed yet is kept as far as possible.
+- A wildcard over something that goes and something that stays becomes a list of names and wildcards that covers what
+  stays and nothing that goes. Each new wildcard is the old one with letters in front of its first star (`s3:*Object`
+  → `s3:Get*Object`), so that it lies inside it, whatever AWS adds tomorrow. The list is the shortest of that kind, and
+  takes the fewest letters that do, so that what nobody has listed yet is kept as far as possible.
 - What the catalogue does not know stays: names written out, wildcards over services that it has not heard of.
 - In doubt nothing changes, and the answer says what was hindered. A string becomes a list only where it has to.
 """
@@ -281,8 +281,9 @@ class _World:
         """Every action of a service that anybody has named, in the catalogue's casing if it has it."""
         if service not in self._names:
             known = tuple(self.catalogue.actions(service))
+            low = _low(known)
             more = {**_by_service(self.named).get(service, {}), **self.actions.get(service, {})}
-            self._names[service] = known + tuple(more[n] for n in sorted(more.keys() - _low(known).keys()))
+            self._names[service] = known + tuple(more[n] for n in sorted(more) if n not in low)
         return self._names[service]
 
     def covers(self, service: str, body: str) -> frozenset[str]:
