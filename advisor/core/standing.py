@@ -265,7 +265,8 @@ def _back_version(
     policy, was = now.policy(edit.arn), plan.basis.policy(edit.arn)
     if policy is None or was is None:
         return []
-    live, ours = policy.default, [v for v in policy.versions if was.version(v.id) is None]
+    live = policy.default
+    pruned, ours = _pruned(was, policy)
     goal = _goal(edit, chosen, catalogue) if chosen else was.default.text
     if goal is None or (live.text == goal and not ours):
         return []
@@ -281,12 +282,27 @@ def _back_version(
         steps.append(Step(Operation.CREATE_VERSION, edit.policy, edit.arn, live.text, goal, live.id))
     steps += [Step(Operation.DELETE_VERSION, edit.policy, edit.arn, v.text, None, v.id) for v in ours]
     if not chosen:  # what made room for our version comes back; its number is AWS's to give
-        pruned = [v for v in was.versions if policy.version(v.id) is None and v.id != was.default.id]
         steps += [
             Step(Operation.CREATE_VERSION, edit.policy, edit.arn, None, v.text, v.id, default=False)
             for v in pruned
         ]
     return steps
+
+
+def _pruned(was: Managed, now: Managed) -> tuple[list[Version], list[Version]]:
+    """The versions that are gone (the default apart), and those of now that we made.
+
+    One that came back under a new number is neither.
+    """
+    gone = [v for v in was.versions if now.version(v.id) is None and v.id != was.default.id]
+    ours: list[Version] = []
+    for version in (v for v in now.versions if was.version(v.id) is None):
+        same = next((g for g in gone if g.text == version.text and not version.default), None)
+        if same is None:
+            ours.append(version)
+        else:
+            gone.remove(same)
+    return gone, ours
 
 
 def _back_attachment(edit: Edit, now: Standing) -> list[Step]:
