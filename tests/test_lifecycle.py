@@ -7,7 +7,7 @@ import itertools
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from advisor.core.lifecycle import ENDED, PRESSABLE, TABLE, WAITING, Do, Event, Person, move, refusal
 from advisor.core.removal import TicketState, Verb
@@ -88,7 +88,6 @@ class Life(RuleBasedStateMachine):
         self.path = [S.DRAFT]
         self.approved = self.wrote = False
 
-    @precondition(lambda self: self.state not in ENDED)
     @rule(event=st.sampled_from(list(Event)))
     def happens(self, event: Event) -> None:
         to = move(self.state, event)
