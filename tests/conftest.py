@@ -65,6 +65,19 @@ def aws(seeded: tuple[Aws, story.World]) -> Iterator[Aws]:
 
 
 @pytest.fixture
+def writing(aws: Aws, stage: Stage) -> Iterator[Stage]:
+    """The product with a write role and approvers; afterwards every account is as it was."""
+    put_back = aws.remember(story.PROD, story.DEV)
+    stage.restart(
+        iam_audit_write_role=story.WRITE_ROLE,
+        iam_audit_approvers=f"{story.APPROVERS},{story.BOB}",
+        iam_audit_admins=story.ERIN,
+    )
+    yield stage
+    put_back()
+
+
+@pytest.fixture
 def slack() -> Iterator[Slack]:
     with Slack() as slack:
         story.people(slack)

@@ -215,6 +215,18 @@ class Aws:
         with self._lag.lock:
             return iam_state.state(self.backend(account))
 
+    def remember(self, *accounts: str) -> Callable[[], None]:
+        """What puts these accounts back as they are now, as often as one likes."""
+        undo = [iam_state.remember(self.backend(a)) for a in accounts]
+
+        def put_back() -> None:
+            with self._lag.lock:
+                self._lag.forget()
+                for one in undo:
+                    one()
+
+        return put_back
+
     def meddle(self, account: str, role: str) -> str:
         """An administrator adds a statement to a role's first inline policy, behind everybody's back; its Sid."""
         with self._lag.lock:

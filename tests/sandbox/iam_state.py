@@ -9,7 +9,7 @@ import copy
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,6 +59,31 @@ def _holder(backend: Any, kind: str, holder: Any) -> dict[str, object]:
 
 def _tags(rows: Any) -> dict[str, str]:
     return {row["Key"]: row["Value"] for row in rows}
+
+
+def remember(backend: Any) -> Callable[[], None]:
+    """All that IAM holds now; what it returns puts it back, as often as one likes."""
+    pools = {pool: dict(getattr(backend, pool)) for pool in POOLS.values()}
+    held = [(thing, _copied(thing)) for pool in pools.values() for thing in pool.values()]
+
+    def put_back() -> None:
+        for pool, things in pools.items():
+            now = getattr(backend, pool)
+            now.clear()
+            now.update(things)
+        for thing, attributes in held:
+            thing.__dict__ = {k: copy.copy(v) if isinstance(v, dict | list) else v for k, v in attributes.items()}
+            if "versions" in attributes:
+                thing.versions = [copy.copy(v) for v in attributes["versions"]]
+
+    return put_back
+
+
+def _copied(thing: Any) -> dict[str, Any]:
+    attributes = {k: copy.copy(v) if isinstance(v, dict | list) else v for k, v in vars(thing).items()}
+    if "versions" in attributes:
+        attributes["versions"] = [copy.copy(v) for v in attributes["versions"]]
+    return attributes
 
 
 # -- reads that lag ----------------------------------------------------------------------------------------------

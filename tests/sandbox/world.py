@@ -34,8 +34,22 @@ READ_ACTIONS = [
         "ListPoliciesGrantingServiceAccess GetRole GetUser GetGroup GetPolicy GetPolicyVersion GetRolePolicy GetUserPolicy "
         "GetGroupPolicy ListRoles ListUsers ListGroups ListPolicies ListRolePolicies ListUserPolicies ListGroupPolicies "
         "ListAttachedRolePolicies ListAttachedUserPolicies ListAttachedGroupPolicies ListGroupsForUser "
-        "ListEntitiesForPolicy"
+        "ListEntitiesForPolicy ListPolicyVersions"
     ).split()
+]
+WRITE_ROLE = "iam-audit-write"
+WRITE_ACTIONS = [
+    *(
+        f"iam:{verb}{noun}Policy"
+        for verb in ("Put", "Delete", "Attach", "Detach")
+        for noun in ("Role", "User", "Group")
+    ),
+    *(
+        f"iam:{name}"
+        for name in (
+            "CreatePolicy TagPolicy DeletePolicy CreatePolicyVersion SetDefaultPolicyVersion DeletePolicyVersion"
+        ).split()
+    ),
 ]
 
 _INLINE = "dynamodb s3 secretsmanager kms athena cassandra dax dms docdb-elastic elasticache memorydb neptune-db redshift timestream"
@@ -152,6 +166,8 @@ def seed(aws: Aws, now: datetime | None = None) -> World:
     )
     for place, trust in ((dev, f"arn:aws:iam::{PROD}:root"), (data, f"arn:aws:iam::{DATA}:root")):
         place.role(READ_ROLE, trust=trust, read=_allow(*READ_ACTIONS))
+    for place in (prod, dev):
+        place.role(WRITE_ROLE, trust=f"arn:aws:iam::{PROD}:root", write=_allow(*WRITE_ACTIONS))
     _databases(prod)
     _people_of_prod(prod)
     _odd_ones(prod)

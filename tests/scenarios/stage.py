@@ -124,6 +124,9 @@ class Stage:
             "SELECT 'request ' || id AS what FROM request WHERE state IN ('queued', 'running') UNION ALL "
             "SELECT 'job ' || id FROM job WHERE state IN ('queued', 'running') UNION ALL "
             "SELECT 'followup ' || id FROM followup WHERE state IN ('queued', 'running') UNION ALL "
+            "SELECT 'press ' || id FROM press WHERE state = 'queued' UNION ALL "
+            "SELECT 'ticket ' || id || ' ' || state FROM ticket WHERE next_at IS NOT NULL "
+            "AND state IN ('draft', 'approved', 'applying', 'rolling_back') UNION ALL "
             "SELECT 'notice ' || id || ' ' || surface FROM notice WHERE state IN ('due', 'sending')"
         )
         return [r["what"] for r in rows]
@@ -148,6 +151,27 @@ class Stage:
         reply = self.slack.click(user, channel, action_id, ts=ts or self.card(channel)["ts"], option=option)
         self.settle()
         return reply
+
+    def open_form(self, action_id: str = "audit.ticket", user: str = story.ALICE, ts: str = "") -> Json:
+        """Press a button that opens a form; the form as it was filled."""
+        assert self.press(action_id, user=user, ts=ts).ok
+        view = self.slack.view(user)
+        assert view
+        return view
+
+    def send_form(self, user: str = story.ALICE, **values: Json) -> Reply:
+        """Fill in the open form (what is not given keeps its initial value) and send it."""
+        reply = self.slack.submit(user, {k.replace("__", "."): v for k, v in values.items()})
+        self.settle()
+        return reply
+
+    def ticket(self, command: str = "role DBAdminRole", reason: str = "clean-up", **values: Json) -> Json:
+        """Audit, open a ticket with what is ticked by itself, and hand back its card."""
+        assert self.say(command).ok
+        self.open_form()
+        reply = self.send_form(reason={"value": reason}, **values)
+        assert reply.ok and not reply.body, reply.body
+        return self.card()
 
     def cards(self, channel: str = story.SECURITY) -> list[Json]:
         return self.slack.messages(channel)

@@ -1,0 +1,11 @@
+from handlers.blocks.kit import Message, rich, section, text
+def _m(t): return Message(t, [rich(section(text(t)))])
+def said(view, press): return _m(f"said {press.verb} {press.user}")
+def event(view, what): return _m(f"event {what}")
+def owner(view, what): return _m(f"owner {what}")
+def answer(view, press): return _m(f"answer {press.outcome}")
+def void(name, account, failure): return _m(f"void {failure.code} {failure.message}")
+def tickets(rows, which): return _m(f"tickets {len(rows)}")
+def keeps(rows): return _m(f"keeps {len(rows)}")
+def keep_ended(*a): return _m("ended")
+def no_such(*a): return _m("no such")
