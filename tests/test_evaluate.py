@@ -188,6 +188,15 @@ def test_a_planted_fault_is_named(after: list[dict[str, object]], says: str) -> 
         pytest.param(
             [allow("*")], [allow("*")], ["foo"], [], [], "* was to go", id="an unknown service of everything"
         ),
+        pytest.param(
+            [allow("*:D*")],
+            [allow("*:D*")],
+            ["foo"],
+            [],
+            [],
+            "*:d* was to go",
+            id="an unknown service of a kind",
+        ),
         pytest.param([allow("*")], [allow("s3:*", "sqs:*")], ["iam"], [], [], "", id="everything but one"),
         pytest.param(
             [allow("*:*")],
@@ -288,7 +297,19 @@ def test_what_stands_around_the_statements_counts() -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"Statement":["x"]}', '{"Statement":null}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "[" * 100_000,
+        '{"Statement":["x"]}',
+        '{"Statement":null}',
+        '{"Statement":[],"Statement":[]}',
+        '{"Statement":[{"Effect":"Allow","Action":"s3:*","Resource":{"a":1,"a":2}}]}',
+    ],
+)
 def test_what_cannot_be_read(text: str) -> None:
     """Nothing is right about it, unless it was left alone and said so."""
     assert "cannot be read" in disagreements(text, text, ["s3"], [], SMALL)[0]

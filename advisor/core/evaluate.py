@@ -37,7 +37,7 @@ def disagreements(
         return ()  # also where the text is nothing that can be read
     try:
         old, new = _Reading.of(before), _Reading.of(after)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return (f"a document cannot be read: {error}",)
     names = _Names(catalogue, [*old.written(), *new.written(), *cut_actions])
     found = [] if old.denies == new.denies else ["the Deny statements are not what they were"]
@@ -62,7 +62,7 @@ def between(low: str | None, middle: str | None, high: str | None, catalogue: Ca
     """
     try:
         least, held, most = _Reading.of(low), _Reading.of(middle), _Reading.of(high)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return (f"a document cannot be read: {error}",)
     names = _Names(catalogue, [*least.written(), *held.written(), *most.written()])
     found = _gained(most, held, names)
@@ -139,7 +139,7 @@ class _Reading:
     def of(cls, text: str | None) -> _Reading:
         if text is None:
             return cls()
-        document: object = json.loads(text.lstrip("\ufeff"))
+        document: object = json.loads(text.lstrip("\ufeff"), object_pairs_hook=_each_once)
         if not isinstance(document, dict):
             raise ValueError("a document is an object")
         found = document.get("Statement", [])
@@ -202,7 +202,9 @@ class _Names:
                 found |= {p for p in probes if not any(_glob(e, p) for e in each.entries)}
             else:
                 found |= {e for e in each.entries if ":" in e and e.partition(":")[0] in cut.services}
-                found |= {e for e in each.entries if cut.services and set(e) <= set("*:")}
+                found |= {
+                    e for e in each.entries if cut.services and e and not e.partition(":")[0].strip("*")
+                }
         return found
 
     def _expand(self, entry: str) -> frozenset[str]:
@@ -239,6 +241,16 @@ def _glob(pattern: str, text: str) -> bool:
         else:
             return False
     return not pattern[p:].strip("*")
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object of JSON, unless one reader would take one value of it and the next another."""
+    found: dict[str, object] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"{key} stands twice")
+        found[key] = value
+    return found
 
 
 def _lowered(names: Iterable[str]) -> frozenset[str]:
