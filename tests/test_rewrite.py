@@ -148,12 +148,14 @@ an unknown service goes        | *                                | foo         
 a last action                  | *                                | lambda:Invoke       | ec2:* iam:* s3:* sqs:*
 beside a part                  | * s3:Get*                        | sqs                 | ec2:* iam:* lambda:* s3:* s3:Get*
 beside what it becomes         | * s3:* sqs:*                     | sqs ec2             | iam:* lambda:* s3:*
+beside it in capitals          | * S3:*                           | sqs                 | ec2:* iam:* lambda:* S3:*
 beside a name of it            | sqs:SendMessage *                | sqs:ReceiveMessage s3 | sqs:SendMessage ec2:* iam:* lambda:*
 both kinds                     | * *:*                            | s3                  | ec2:* iam:* lambda:* sqs:*
 an unknown service written out | * foo:Do                         | s3                  | ec2:* foo:* iam:* lambda:* sqs:* foo:Do
 nothing that is cut            | *                                |                     | *
 all services cut               | *                                | s3 sqs ec2 iam lambda |
 everything of a kind           | *:Get*                           | iam                 | s3:Get*
+of a kind, an unknown service  | *:Get* foo:Do                    | s3                  | foo:Get* iam:Get* foo:Do
 everything of a kind, actions  | *:Get*                           | s3:GetObject        | iam:Get* s3:GetB* s3:GetObjectAcl
 """
 
@@ -460,6 +462,9 @@ def test_texts_in_every_shape(before: str, after: str | None) -> None:
             id="a condition twice",
         ),
         pytest.param(f'{{"Statement":[{ONE.replace("Action", "action")}]}}', id="an element in lower case"),
+        pytest.param(
+            f'{{"Statement":[{ONE.replace("Resource", "resource")}]}}', id="a resource in lower case"
+        ),
         pytest.param(f'{{"statement":[{ONE}]}}', id="statements in lower case"),
         pytest.param(f'{{"Statement":[{ONE[:-1]},"X":NaN}}]}}', id="no number"),
         pytest.param(f'{{"Statement":[{ONE[:-1]},"X":1e999}}]}}', id="a number without end"),
