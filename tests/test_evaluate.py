@@ -270,6 +270,19 @@ def test_a_planted_fault_is_named(after: list[dict[str, object]], says: str) -> 
         pytest.param(
             [allow("s3:[GP]*")], [allow("s3:[GP]*")], [], ["s3:PutObject"], [], "", id="a bracket is a letter"
         ),
+        pytest.param(
+            [allow("s3:L?")], [allow("s3:L*")], [], [], [], "s3:l* reaches further", id="a mark is no star"
+        ),
+        pytest.param([allow("s3:*"), allow("s3:")], [allow("s3:*")], [], [], [], "", id="no action at all"),
+        pytest.param(
+            [allow("s3:*")],
+            [dict(reversed(allow("s3:*").items()))],
+            [],
+            [],
+            [],
+            "",
+            id="elements in another order",
+        ),
         pytest.param([allow("s3:GetObject?cl")], None, [], ["s3:GetObjectAcl"], [], "", id="a mark"),
     ],
 )
