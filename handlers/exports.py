@@ -46,6 +46,7 @@ def diff_text(view: TicketView) -> str:
         f"Plan:    {view.plan.fingerprint}",
         f"Written: {view.now:%Y-%m-%d %H:%M:%S} UTC",
         f"Changes: {len(edits)}, in this order",
+        "Lines with - and + are the text before and after; a pair that differs by its comma alone is one that stays.",
     ]
     for place, edit in enumerate(edits, 1):
         lines += ["", "=" * 80, f"{place} of {len(edits)}  {shown(edit.policy)}: {_TOLD[edit.treatment]}"]

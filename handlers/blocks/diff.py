@@ -239,7 +239,9 @@ def _ways(part: _Part, *, past: bool) -> list[_Shown]:
     first = part.what if past or not more else f"{part.what}, the first is"
     left = f"{more:,} more changed statement{'s are' if more > 1 else ' is'} in the file." if more else ""
     every = len(part.tight)
-    none = f"{'It is' if every == 1 else f'All {every:,} changed statements are'} in the file."
+    none = (
+        f"{'The whole statement is' if every == 1 else f'All {every:,} changed statements are'} in the file."
+    )
     return [
         _drawn(part, part.tight[:1], first, " ".join(n for n in (left, part.note) if n), 1),
         _drawn(part, part.outlines[:1], first, " ".join(n for n in (none, part.note) if n), 0),

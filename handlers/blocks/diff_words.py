@@ -134,7 +134,7 @@ def _sums(view: TicketView) -> str:
 
 def warning(view: TicketView, told: int, changed: int, hidden: int) -> list[Any]:
     """How much is not shown, and that an approval is for it too."""
-    said = f" {told:,} of {words.some(changed, 'changed statement')} {'is' if told == 1 else 'are'} shown. "
+    said = f" {told:,} of {words.some(changed, 'changed statement')} {'is' if 1 in {told, changed} else 'are'} shown. "
     if hidden:
         said += f"{words.some(hidden, 'more change')} {'is' if hidden == 1 else 'are'} in the file. "
     name = f"ticket-{view.ticket.id}-diff.txt"
@@ -181,7 +181,7 @@ def spoken(view: TicketView, told: int, changed: int, *, cut: bool) -> str:
     verb = {"never": "would have changed", "part": "changed in part"}.get(now, "changes")
     end = "The full texts are in the attached file."
     if cut and told < changed:
-        are = "is" if told == 1 else "are"
+        are = "is" if 1 in {told, changed} else "are"
         end = f"{told:,} of {words.some(changed, 'changed statement')} {are} shown here; all are in the attached file."
     return f"What ticket {view.ticket.id} {verb} in {view.name}: {what}. {end}"
 

@@ -14,7 +14,7 @@ from itertools import groupby
 from advisor.core.policy import matches
 from advisor.core.removal import Edit
 from advisor.core.rewrite import Change
-from handlers.blocks import kit
+from handlers.blocks import kit, words
 
 ENTRY = 160
 """How long an entry, a resource or a condition is drawn at most."""
@@ -114,7 +114,9 @@ def outline(edit: Edit, change: Change) -> str:
     """A changed statement that has no room, as one line with its counts."""
     stays = sum(line.sign == " " for line in entries(change))
     head = _head(change, _statements(edit.before).get(change.index, {}))
-    return f"  {head}\n  ({Tally.of([change]).out:,} of its actions go, {stays:,} stay as they are: too long to show here)"
+    out = Tally.of([change]).out
+    goes = f"{words.some(out, 'action')} {'goes' if out == 1 else 'go'}"
+    return f"  {head}\n  ({goes}, {stays:,} {'stays' if stays == 1 else 'stay'}: too long to show here)"
 
 
 def _statements(text: str | None) -> dict[int, Mapping[str, object]]:
