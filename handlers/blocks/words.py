@@ -61,6 +61,8 @@ def why(finding: Finding) -> str:
             return f"in {detail}, which also grants something that stays"
         case Why.PASS_ROLE if detail:
             return f"includes {detail}, which is never tracked"
+        case Why.KEPT:
+            return f"kept until {detail}" if detail else "kept by a person"
         case Why.ADMIN:
             return f"“Allow * on *” in {detail}"
         case _:
