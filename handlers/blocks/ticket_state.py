@@ -88,8 +88,11 @@ def _lines(view: TicketView) -> list[Any]:
             end = kit.text(" · every document equals the saved one")
             return [line("leftwards_arrow_with_hook", "Rolled back", *back, end)]
         case S.DRIFTED:
-            end = [kit.text(" · nothing was written · "), kit.date(view.ticket.changed_at, time=True)]
-            return [line("warning", "Moved since the plan was made", *end)]
+            ended: list[Part] = [
+                kit.text(" · nothing was written · "),
+                kit.date(view.ticket.changed_at, time=True),
+            ]
+            return [line("warning", "Moved since the plan was made", *ended)]
         case S.NEEDS_HUMAN:
             return [_needs_person(view)]
         case _:
@@ -184,12 +187,12 @@ def by_hand(view: TicketView) -> bool:
 def _applied(view: TicketView) -> list[Any]:
     when: list[Part] = [kit.text(" "), kit.date(_applied_at(view), time=True), kit.text(" · ")]
     if by_hand(view):
-        rest = kit.text("by hand: an audit found the policies as this ticket proposed")
-        return [line("white_check_mark", "Applied", *when, rest)]
+        found = kit.text("by hand: an audit found the policies as this ticket proposed")
+        return [line("white_check_mark", "Applied", *when, found)]
     lines = [line("white_check_mark", "Applied", *when, *_by(view))]
     if view.ticket.given:
         given, left = view.ticket.given, len(told.lost(view))
-        rest = [
+        rest: list[Part] = [
             kit.text(f": {told.names(given, 120)}, by "),
             *_decided(view),
             kit.text(f" · {left:,} stay removed"),
@@ -206,7 +209,11 @@ def _applied_at(view: TicketView) -> datetime:
 def _needs_person(view: TicketView) -> Any:
     back = "roll back stopped" if is_back(view) else "stopped"
     at = f" at {step_of(view)}" if view.run else " before its first step"
-    more = [kit.text(f" · {back}{at}, "), kit.date(view.ticket.changed_at, time=True), kit.text(" · ")]
+    more: list[Part] = [
+        kit.text(f" · {back}{at}, "),
+        kit.date(view.ticket.changed_at, time=True),
+        kit.text(" · "),
+    ]
     return line("rotating_light", "Needs a person", *more, *approver_parts(view))
 
 

@@ -9,9 +9,7 @@ from advisor.core.removal import Edit, Entry, Moved, Operation, Step, StepState
 from handlers.blocks import kit, words
 from handlers.blocks.kit import Part
 from handlers.blocks.ticket_view import TicketView
-
-SHORT = 40
-"""How long a policy's name is where several stand in one sentence."""
+from handlers.blocks.ticket_words import SHORT
 
 
 def step(entry: Entry) -> str:
@@ -141,36 +139,42 @@ def right_now(view: TicketView, *, back: bool) -> str:
 def moved(view: TicketView, one: Moved) -> list[Part]:
     """One thing that is not as it was when the plan was made."""
     name = kit.clip(one.name, kit.NAME)
+    if one.what == "used" and one.at:
+        return [kit.text(f"{name} was used "), kit.date(one.at, time=True), kit.text(", after the plan")]
+    if one.what == "kept" and one.at:
+        return [kit.text(f"{name} is kept by a person until "), kit.date(one.at)]
+    return [kit.text(_moved(view, one, name))]
+
+
+def _moved(view: TicketView, one: Moved, name: str) -> str:
     detail = kit.clip(one.detail, 120)
-    if one.what in {"used", "kept"} and one.at:
-        verb, tail = (
-            ("was used ", ", after the plan") if one.what == "used" else ("is kept by a person until ", "")
-        )
-        return [kit.text(f"{name} {verb}"), kit.date(one.at, time=one.what == "used"), kit.text(tail or ".")]
     match one.what:
         case "recreated":
-            told = f"{name} was deleted and created again: this is another {name}"
+            return f"{name} was deleted and created again: this is another {name}"
         case "gone":
-            told = f"{name} does not exist any more"
-        case "inline" | "version" if one.detail == "gone":
-            told = f"the policy {name} is gone"
-        case "inline" if one.detail == "new":
-            told = f"the inline policy {name} is new"
-        case "inline" | "version" if one.detail in {"edited", ""}:
-            told = f"{name} is not the document that was approved: someone changed it"
+            return f"{name} does not exist any more"
+        case "inline" | "version" if detail in _DOCUMENT:
+            return _DOCUMENT[detail].format(name=name.replace("{", "(").replace("}", ")"))
         case "attached":
-            told = f"the policy {name} was {'detached' if one.detail == 'detached' else 'attached'}"
+            return f"the policy {name} was {'detached' if detail == 'detached' else 'attached'}"
         case "groups":
-            told = f"its groups are now {name or 'none'}; they were {detail or 'none'}"
+            return f"its groups are now {name or 'none'}; they were {detail or 'none'}"
         case "boundary":
-            told = _boundary(view, one, name)
+            return _boundary(view, one, name)
         case "holders":
-            told = f"who has {name} changed: {detail}"
+            return f"who has {name} changed: {detail}"
         case "protected":
-            told = f"{name} is protected now ({detail})"
+            return f"{name} is protected now ({detail})"
         case _:
-            told = f"{name}: {detail or one.what}"
-    return [kit.text(told)]
+            return f"{name}: {detail or one.what}"
+
+
+_DOCUMENT = {
+    "gone": "the policy {name} is gone",
+    "new": "the inline policy {name} is new",
+    "edited": "{name} is not the document that was approved: someone changed it",
+    "its other versions": "{name} has other versions than before",
+}
 
 
 def _boundary(view: TicketView, one: Moved, name: str) -> str:

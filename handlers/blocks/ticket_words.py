@@ -17,6 +17,9 @@ from advisor.core.removal import (
 from handlers.blocks import kit, words
 from handlers.blocks.ticket_view import TicketView
 
+SHORT = 40
+"""How long a policy's name is where several stand in one sentence."""
+
 IN_THE_DIFF = "(the diff names them)"
 
 
