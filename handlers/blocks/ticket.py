@@ -29,14 +29,18 @@ class Room:
     stays: int = 360
     more: int = 300
     reach: int = 300
+    name: int = kit.NAME  # of a policy
+    own: int = kit.NAME  # a tag or path
+    note: bool = True  # the last line in full
 
 
 _ROOMS = (
     Room(),
-    Room(400, 320, 260, 240, 200, 220),
-    Room(240, 220, 160, 140, 140, 180),
-    Room(120, 160, 100, 90, 100, 120),
-    Room(60, 100, 60, 60, 60, 90),
+    Room(400, 320, 260, 240, 200, 220, 40),
+    Room(240, 220, 160, 140, 140, 180, 40),
+    Room(120, 160, 100, 90, 100, 120, 32, 40),
+    Room(80, 100, 60, 60, 60, 90, 32, 32, note=False),
+    Room(40, 90, 30, 0, 0, 30, 16, 12, note=False),
 )
 """From roomy to narrow; the first that fits is drawn."""
 
@@ -72,31 +76,36 @@ def _weight(node: Any) -> int:
 def _blocks(view: TicketView, room: Room) -> list[Any]:
     match view.ticket.state:
         case S.OPEN | S.APPROVED:
-            middle = [*_warned(view, room), _whose(view), *_reason(view, room), _plan(view, room)]
+            middle = [*_warned(view, room), _whose(view, room), *_reason(view, room), _plan(view, room)]
         case S.APPLYING | S.ROLLING_BACK:
-            middle = [_steps(view), *_words(view, room), _whose(view)]
+            middle = [_steps(view), *_words(view, room), _whose(view, room)]
         case S.APPLIED:
-            middle = [_whose(view), _changed(view, room)]
+            middle = [_whose(view, room), _changed(view, room)]
         case S.ROLLED_BACK:
-            middle = [*_words(view, room), _whose(view), _given_back(view)]
+            middle = [*_words(view, room), _whose(view, room), _given_back(view)]
         case S.DRIFTED:
-            middle = [_moved(view, room), _whose(view)]
+            middle = [_moved(view, room), _whose(view, room)]
         case S.NEEDS_HUMAN:
-            middle = [_steps(view), _now(view, room), _whose(view)]
+            middle = [_steps(view), _now(view, room), _whose(view, room)]
         case _:
-            middle = [*_words(view, room), _whose(view), kit.rich(kit.section(kit.text(_would(view))))]
-    head = [kit.header(kit.clip(status.headline(view), 150)), *status.state(view)]
-    return [*head, *middle, kit.actions(*buttons.row(view)), kit.small(small.note(view))]
+            middle = [*_words(view, room), _whose(view, room), kit.rich(kit.section(kit.text(_would(view))))]
+    head = [kit.header(kit.clip(status.headline(view), 150)), *status.state(view, room.more)]
+    return [
+        *head,
+        *middle,
+        kit.actions(*buttons.row(view, brief=not room.note)),
+        kit.small(small.note(view, brief=not room.note)),
+    ]
 
 
 # -- what it is about ----------------------------------------------------------------------------------------------
 
 
-def _whose(view: TicketView) -> Any:
+def _whose(view: TicketView, room: Room) -> Any:
     """Kind and account with its number, requester, owner."""
     line = f"{words.kind_of(view.entity)} in {words.account_name(view.account)}"
     if view.entity.path not in {"", "/"}:
-        line += f", path {kit.clip(view.entity.path, kit.NAME)}"
+        line += f", path {kit.clip(view.entity.path, room.own)}"
     ticket = view.ticket
     who = " and ".join(f"<@{u}>" for u in ticket.requesters[:3])
     parts: list[Any] = [
@@ -106,7 +115,7 @@ def _whose(view: TicketView) -> Any:
     if ticket.owner:
         parts.append(kit.fixed(f"Owner <@{ticket.owner}>"))
     elif view.owner_tag:
-        tag = kit.clip(view.owner_tag, kit.NAME)
+        tag = kit.clip(view.owner_tag, room.own)
         parts.append(kit.plain(f"Owner tag, as written: “{tag}” (no such person in Slack)"))
     elif view.entity.kind in {Kind.ROLE, Kind.USER}:
         parts.append(kit.plain(f"Owner unknown: no tag “{view.owner_key}”", 200))
@@ -136,7 +145,7 @@ def _warned(view: TicketView, room: Room) -> list[Any]:
     if reach:
         lines.append(status.line("warning", reach[0], kit.text(reach[1])))
     if view.managed_by:
-        rest = f" (tag {kit.clip(view.managed_by, 60)}): the next deployment may put it back; change it there too"
+        rest = f" (tag {kit.clip(view.managed_by, room.own)}): the next deployment may put it back; change it there too"
         lines.append(status.line("warning", "Managed by code", kit.text(rest)))
     return [kit.rich(*lines)] if lines else []
 
@@ -147,7 +156,7 @@ def _plan(view: TicketView, room: Room) -> Any:
     alone = view.entity.kind in {Kind.ROLE, Kind.USER} and not told.reach(view, room.reach)
     lead = f"What changes, one {noun}, nobody else" if alone else "What changes"
     lines = [_verb(line) for line in _edits(view, room)]
-    lines += [_verb(line) for line in told.pruned(view)[:2]]
+    lines += [_verb(line) for line in told.pruned(view, room.name)[:2]]
     if plan.quarantine:
         rest = "every permission it has is denied. Its policies, trust policy and tags stay as they are"
         lines.append(kit.labelled("Go: ", rest))
@@ -198,7 +207,7 @@ def _asked(view: TicketView, room: Room) -> list[Any]:
 def _edits(view: TicketView, room: Room, *, done: bool = False) -> list[str]:
     """A line per policy, as many as fit."""
     given = view.ticket.given if done else ()
-    found = [line for e in view.plan.edits if (line := told.edit(view, e, given, done=done))]
+    found = [line for e in view.plan.edits if (line := told.edit(view, e, given, room.name, done=done))]
     shown = told.fitting(found, room.edits)
     more = len(found) - len(shown)
     return (

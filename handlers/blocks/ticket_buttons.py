@@ -16,7 +16,7 @@ from handlers.blocks.ticket_view import TicketView
 S = TicketState
 
 
-def row(view: TicketView) -> list[Any]:
+def row(view: TicketView, *, brief: bool = False) -> list[Any]:
     """The decision first, then looking closer; an ended ticket has none that could change it."""
     ticket = view.ticket
     diff = kit.button("Show the diff", "ticket.diff", ticket.id)
@@ -24,12 +24,12 @@ def row(view: TicketView) -> list[Any]:
     match ticket.state:
         case S.OPEN if ticket.advice:
             looked = kit.button("Show the diff", "ticket.diff", ticket.id, style="primary")
-            return [looked, _keep(view), _cancel(view)]
+            return [looked, _keep(view), _cancel(view, brief=brief)]
         case S.OPEN:
             reject = kit.button("Reject…", "ticket.reject", ticket.id)
-            return [_approve(view), reject, diff, _keep(view), _cancel(view)]
+            return [_approve(view), reject, diff, _keep(view), _cancel(view, brief=brief)]
         case S.APPROVED if status.not_begun(view):
-            return [_retry(view), diff, _cancel(view)]
+            return [_retry(view), diff, _cancel(view, brief=brief)]
         case S.APPLIED:
             return [diff] if status.by_hand(view) else [diff, back]
         case S.NEEDS_HUMAN:
@@ -98,9 +98,10 @@ def _takes(view: TicketView, limit: int) -> str:
     return kit.clip(full, limit)
 
 
-def _cancel(view: TicketView) -> Any:
+def _cancel(view: TicketView, *, brief: bool) -> Any:
     number = view.ticket.id
-    text = "Its requester or an admin may. Nothing was changed and nothing will be. A new ticket can be opened at any time."
+    text = "Its requester or an admin may. Nothing was changed and nothing will be."
+    text += "" if brief else " A new ticket can be opened at any time."
     dialog = _dialog(f"Cancel ticket {number}?", text, "Cancel the ticket", "Leave it open")
     return kit.button("Cancel", "ticket.cancel", number, confirm=dialog)
 

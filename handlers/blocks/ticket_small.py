@@ -20,7 +20,7 @@ _NOTE = {
 }
 
 
-def note(view: TicketView) -> str:
+def note(view: TicketView, *, brief: bool = False) -> str:
     """What this rests on, what it cannot do, what comes next."""
     report = f"Rests on the report of {kit.minute(view.report_at)}"
     match view.ticket.state:
@@ -29,7 +29,7 @@ def note(view: TicketView) -> str:
             return f"{report}. The thread has the new documents to copy into your own tooling. {rest}"
         case S.OPEN | S.APPROVED:
             rest = "Before writing, the bot reads everything again; if anything moved or was used, it writes nothing."
-            return f"{report}{_proof(view)} {rest}"
+            return f"{report}{_proof(view)}" + ("" if brief else f" {rest}")
         case S.APPLIED:
             return _note_applied(view, report)
         case S.NEEDS_HUMAN:

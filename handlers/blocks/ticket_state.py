@@ -63,19 +63,19 @@ def is_back(view: TicketView) -> bool:
     return any(e.back for e in view.run) or not view.run
 
 
-def state(view: TicketView) -> list[Any]:
-    """What it waits for, until when; who decided."""
-    first, *more = _lines(view)
+def state(view: TicketView, limit: int) -> list[Any]:
+    """What it waits for, until when; who decided. `limit` is for AWS’s own words."""
+    first, *more = _lines(view, limit)
     return [kit.rich(first), *([kit.rich(*more)] if more else [])]
 
 
-def _lines(view: TicketView) -> list[Any]:
+def _lines(view: TicketView, limit: int) -> list[Any]:
     """What it waits for, until when; who decided."""
     match view.ticket.state:
         case S.OPEN:
             return _waiting(view)
         case S.APPROVED:
-            return _approved(view)
+            return _approved(view, limit)
         case S.APPLYING:
             return [line("hourglass_flowing_sand", f"Applying, {step_of(view)}", kit.text(" · "), *_by(view))]
         case S.APPLIED:
@@ -131,7 +131,7 @@ def not_begun(view: TicketView) -> bool:
     return view.ticket.state is S.APPROVED and view.ticket.failure is not None and view.ticket.next_at is None
 
 
-def _approved(view: TicketView) -> list[Any]:
+def _approved(view: TicketView, limit: int) -> list[Any]:
     failure = view.ticket.failure
     if failure and not_begun(view):
         lines = [
@@ -140,8 +140,8 @@ def _approved(view: TicketView) -> list[Any]:
             ),
             kit.section(kit.text("What helps: ", bold=True), kit.text(steps.helped(failure))),
         ]
-        if failure.message:
-            lines += [kit.section(kit.text("AWS’s own words:")), kit.quote(failure.message, 160)]
+        if failure.message and limit:
+            lines += [kit.section(kit.text("AWS’s own words:")), kit.quote(failure.message, limit)]
         return lines
     more: list[Part] = [kit.text(" · ")]
     for n, one in enumerate(view.approvals[:3]):

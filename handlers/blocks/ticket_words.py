@@ -101,7 +101,9 @@ _VERB = {
 
 
 def names(found: Sequence[str], limit: int) -> str:
-    """As many names as fit, and how many more."""
+    """As many names as fit, and how many more; a number where nothing fits."""
+    if not limit:
+        return f"{len(found):,} {IN_THE_DIFF}"
     shown: list[str] = []
     size = 0
     for name in found:
@@ -129,18 +131,18 @@ def fitting(lines: Sequence[str], limit: int) -> list[str]:
 # -- edits ---------------------------------------------------------------------------------------------------------
 
 
-def edit(view: TicketView, change: Edit, given: Collection[str] = (), *, done: bool = False) -> str | None:
+def edit(
+    view: TicketView, change: Edit, given: Collection[str] = (), limit: int = kit.NAME, *, done: bool = False
+) -> str | None:
     """What happens, or happened, to one policy; None where it was given back whole."""
     out = [s for s in change.out if s not in given]
     if change.policy in given or (change.out and not out):
         return None
-    name = kit.clip(change.policy, kit.NAME if len(view.plan.edits) < 3 else SHORT)
+    name = kit.clip(change.policy, limit if len(view.plan.edits) < 3 else min(limit, SHORT))
     stay = len(change.stay) + len(change.out) - len(out)
-    count = f"{words.some(len(out), 'service')} out, {stay:,} {'stays' if stay == 1 else 'stay'}"
-    if not out and change.actions:
-        count = f"{words.some(len(change.actions), 'action')} out"
-    elif change.actions:
-        count += f", {words.some(len(change.actions), 'action')} of those that stay out"
+    gone = [words.some(len(out), "service")] if out or not change.actions else []
+    gone += [words.some(len(change.actions), "action")] if change.actions else []
+    count = f"{' and '.join(gone)} out, {stay:,} {'stays' if stay == 1 else 'stay'}"
     owner = "AWS managed" if change.aws else "customer managed"
     match change.treatment:
         case Treatment.EDIT:
@@ -156,22 +158,23 @@ def edit(view: TicketView, change: Edit, given: Collection[str] = (), *, done: b
         case Treatment.QUARANTINE:
             return f"{'Attached' if done else 'Attach'} {name} (AWS managed): denies everything"
         case _:
-            return _replaced(view, change, name, count, done=done)
+            instead = kit.clip(change.instead, limit)
+            return _replaced(view, change, (name, instead), count, done=done)
 
 
-def _replaced(view: TicketView, change: Edit, name: str, count: str, *, done: bool) -> str:
-    verb, instead = "Replaced" if done else "Replace", kit.clip(change.instead, kit.NAME)
+def _replaced(view: TicketView, change: Edit, both: tuple[str, str], count: str, *, done: bool) -> str:
+    verb, (name, instead) = "Replaced" if done else "Replace", both
     if change.treatment is Treatment.COPY:
         return f"{verb} {name} (shared), for this {view.entity.kind} only, by its copy {instead}: {count}"
     made = "narrower, AWS managed" if change.treatment is Treatment.SWAP else "customer managed"
     return f"{verb} {name} (AWS managed) by {instead} ({made}): {count}"
 
 
-def pruned(view: TicketView) -> list[str]:
+def pruned(view: TicketView, limit: int) -> list[str]:
     """The versions that have to make room, whose texts are saved."""
     steps = [s for e in view.plan.edits for s in e.steps if s.operation is Operation.DELETE_VERSION]
     return [
-        f"Prune version {kit.clip(s.version, 10)} of {kit.clip(s.name, SHORT)}, the oldest of 5 (AWS keeps 5). Its text is saved first"
+        f"Prune version {kit.clip(s.version, 10)} of {kit.clip(s.name, min(limit, SHORT))}, the oldest of 5 (AWS keeps 5). Its text is saved first"
         for s in steps
     ]
 
@@ -252,11 +255,13 @@ def stays(found: Iterable[Finding], limit: int) -> str:
 
 
 def joined(by_reason: dict[str, list[str]], limit: int) -> str:
-    """Names with their reason in brackets, as many as fit."""
+    """Names with their reason in brackets, as many as fit; a number where nothing fits."""
+    if not limit:
+        return names(sorted({name for group in by_reason.values() for name in group}), 0)
     shown: list[str] = []
     size = 0
-    for reason, found in by_reason.items():
-        part = f"{names(sorted(set(found)), max(60, limit // 2))} ({reason})"
+    for reason, group in by_reason.items():
+        part = f"{names(sorted(set(group)), max(60, limit // 2))} ({reason})"
         size += len(part) + 3
         if shown and size > limit:
             break
