@@ -33,7 +33,7 @@ from handlers.blocks.kit import Message
 from handlers.blocks.ticket_view import TicketView
 from tests.drawn import nodes, safe
 from tests.sandbox.slack import limits
-from tests.views import ALIAS, HOSTILE, LONG, PROD
+from tests.views import ALIAS, HOSTILE, LONG
 from tests.worlds import ACCOUNT, NOW, entity
 
 S = TicketState

@@ -211,7 +211,7 @@ def _edits(view: TicketView, room: Room, *, done: bool = False) -> list[str]:
     shown = told.fitting(found, room.edits)
     more = len(found) - len(shown)
     return (
-        [*shown, f"and {words.some(more, 'more policy', 'more policies')} {told.IN_THE_DIFF}"]
+        [*shown, f"and {words.some(more, 'more policy', 'more policies')}, {told.IN_THE_DIFF}"]
         if more
         else shown
     )
@@ -231,11 +231,11 @@ def _changed(view: TicketView, room: Room) -> Any:
     if view.plan.quarantine:
         rest = "AWSDenyAll is attached, so it is denied everything. Its policies, trust policy and tags are as they were."
         return kit.rich(kit.section(kit.text("Now, read back: ", bold=True), kit.text(rest)))
-    lead = (
-        "What is changed now, read back"
-        if view.ticket.given
-        else "What changed, read back and equal to the plan"
-    )
+    lead = "What changed, read back and equal to the plan"
+    if status.by_hand(view):
+        lead = "What is changed, as an audit found it"
+    elif view.ticket.given:
+        lead = "What is changed now, read back"
     lines = [_verb(line) for line in _edits(view, room, done=True)]
     stay = sorted({f.service for f in view.plan.stays} | set(view.plan.services) - set(told.lost(view)))
     if stay:
@@ -303,7 +303,7 @@ def _moved(view: TicketView, room: Room) -> Any:
 
 def _moves(view: TicketView, room: Room) -> Any:
     found = view.ticket.moved
-    limit = 6 if room.edits > 200 else 3
+    limit = 8 if room.edits > 200 else 3
     lines = [kit.section(*steps.moved(view, one)) for one in found[:limit]]
     if len(found) > limit:
         lines.append(kit.section(kit.text(f"and {len(found) - limit} more")))
@@ -325,6 +325,14 @@ def _now(view: TicketView, room: Room) -> Any:
     return kit.rich(*out, kit.section(kit.text("Ways out", bold=True)), kit.bullets(_ways_out(view)))
 
 
+_RETRY = {
+    "": "Retry once it is as planned again",
+    "refused": "Retry once AWS allows it",
+    "unseen": "Retry looks again first, and writes only what is not there",
+    "aws": "Retry reads everything again first",
+}
+
+
 def _ways_out(view: TicketView) -> list[Any]:
     here = steps.at_step(view.run)
     step = steps.step(view.run[here - 1]) if view.run else "it"
@@ -335,7 +343,7 @@ def _ways_out(view: TicketView) -> list[Any]:
         ]
     else:
         found = [
-            "Retry once AWS allows it" if view.ticket.failure else "Retry once it is as planned again",
+            _RETRY.get(view.ticket.failure.code if view.ticket.failure else "", _RETRY["aws"]),
             "Roll back gives back what is written so far",
             f"Or do it by hand in AWS ({step}), then Retry: the bot sees that it is done",
         ]

@@ -152,7 +152,7 @@ def _event(view: TicketView, what: str) -> tuple[str, str, str]:
             return (
                 "white_check_mark",
                 "Applied",
-                f"{told.did(view)} {view.where}, read back and equal to the plan.",
+                f"{told.did(view, view.where)}, read back and equal to the plan.",
             )
         case "back":
             return (
@@ -244,7 +244,7 @@ def tickets(rows: Sequence[TicketView], title: str = "not finished") -> Message:
     """Tickets, a row each. `title` is what they are: not finished, of DBAdminRole."""
     shown = kit.clip(title, 120)
     if not rows:
-        line = f"No ticket is {shown}."
+        line = f"There is no ticket that is {shown}."
         note = f"A ticket is opened from a result: /iam-audit role NAME, then its button. {answers.ONLY_YOU}"
         return Message(line, [kit.rich(kit.section(kit.text(line, bold=True))), kit.small(note)])
     heads = ["Ticket", "State", "Entity", "Takes", "Approvals", "Until (UTC)"]

@@ -31,7 +31,7 @@ def note(view: TicketView, *, brief: bool = False) -> str:
             rest = "Before writing, the bot reads everything again; if anything moved or was used, it writes nothing."
             return f"{report}{_proof(view)}" + ("" if brief else f" {rest}")
         case S.APPLIED:
-            return _note_applied(view, report)
+            return _note_applied(view)
         case S.NEEDS_HUMAN:
             either = "" if status.is_back(view) else " for either"
             return f"One approver is enough{either}. Nothing happens by itself."
@@ -43,9 +43,9 @@ def note(view: TicketView, *, brief: bool = False) -> str:
             return _NOTE.get(state, "Nothing was changed. This ticket can no longer be approved.")
 
 
-def _note_applied(view: TicketView, report: str) -> str:
+def _note_applied(view: TicketView) -> str:
     if status.by_hand(view):
-        return f"{report}. The bot wrote nothing, so it has nothing to roll back."
+        return "The bot wrote nothing, so it has nothing to roll back."
     if view.ticket.given:
         return "Roll back gives back the rest, or more of it."
     if view.plan.quarantine:
@@ -55,7 +55,7 @@ def _note_applied(view: TicketView, report: str) -> str:
 
 def _proof(view: TicketView) -> str:
     asked = any(c.asks for c in view.plan.asked)
-    if view.plan.quarantine or asked:
+    if view.plan.quarantine or asked or not (view.plan.services or view.plan.actions):
         return ". A yearly job would look just like this." if view.plan.quarantine else "."
     count = len(view.plan.services) + len(view.plan.actions)
     return f": no attempt at these {count:,} in up to 400 days."
@@ -119,15 +119,15 @@ def _text_ended(view: TicketView, here: str) -> str:
 
 def _text_applied(view: TicketView) -> str:
     if status.by_hand(view):
-        return f"is applied by hand: {told.did(view)} {view.where}, as an audit found. The bot wrote nothing."
+        return f"is applied by hand: {told.did(view, view.where)}, as an audit found. The bot wrote nothing."
     if view.ticket.given:
         left = words.some(len(told.lost(view)), "service")
-        back = f"{len(view.ticket.given):,} given back to {view.name} {view.where}"
+        back = f"{told.names(view.ticket.given, 50)} given back to {view.name} {view.where}"
         return f"is partly back: {back}; the other {left} stay removed. Roll back stays available."
     if view.plan.quarantine:
         rest = "It is denied everything; its policies are untouched. Roll back stays available."
         return f"is applied: {view.name} {view.where} is quarantined. {rest}"
-    done = f"{told.did(view)} {view.where}, read back and equal to the plan"
+    done = f"{told.did(view, view.where)}, read back and equal to the plan"
     return f"is applied: {done}. Roll back stays available."
 
 
@@ -137,4 +137,4 @@ def _text_stuck(view: TicketView) -> str:
     at = f" at {status.step_of(view)}" if view.run else ""
     now = steps.right_now(view, back=back)
     ways = "Retry" if back else "Retry or roll back"
-    return f"needs a person: {verb}{at}, {view.name} {view.where}. Right now {now} {ways}."
+    return f"needs a person: {verb}{at} for {view.name} {view.where}. Right now {now} {ways}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from advisor.core.model import Failure
-from advisor.core.removal import Edit, Entry, Moved, Operation, Step, StepState
+from advisor.core.removal import Edit, Entry, Moved, Operation, Step, StepState, TicketState
 from handlers.blocks import kit, words
 from handlers.blocks.kit import Part
 from handlers.blocks.ticket_view import TicketView
@@ -153,6 +153,8 @@ def _moved(view: TicketView, one: Moved, name: str) -> str:
             return f"{name} was deleted and created again: this is another {name}"
         case "gone":
             return f"{name} does not exist any more"
+        case "inline" | "version" if detail == "edited" and view.ticket.state is TicketState.NEEDS_HUMAN:
+            return f"{name} is not what ticket {view.ticket.id} left: someone edited it since"
         case "inline" | "version" if detail in _DOCUMENT:
             return _DOCUMENT[detail].format(name=name.replace("{", "(").replace("}", ")"))
         case "attached":

@@ -20,7 +20,7 @@ from handlers.blocks.ticket_view import TicketView
 SHORT = 40
 """How long a policy's name is where several stand in one sentence."""
 
-IN_THE_DIFF = "(the diff names them)"
+IN_THE_DIFF = "in the diff"
 
 
 # -- the whole plan ------------------------------------------------------------------------------------------------
@@ -55,16 +55,16 @@ def asks(view: TicketView) -> str:
     return f"change {words.some(len(view.plan.edits), 'policy', 'policies')} of {view.name}"
 
 
-def did(view: TicketView) -> str:
-    """DBAdminRole lost 19 of 25 services"""
+def did(view: TicketView, where: str = "") -> str:
+    """DBAdminRole lost 19 of 25 services; with `where`, DBAdminRole in prod."""
+    who = f"{view.name} {where}".strip()
     if view.plan.quarantine:
-        return f"{view.name} is quarantined"
+        return f"{who} is quarantined"
     if not view.ticket.given:
         what = amount(view)
         changed = words.some(len(view.plan.edits), "policy", "policies")
-        return f"{view.name} lost {what}" if what else f"{changed} of {view.name} changed"
-    left = len(lost(view))
-    return f"{view.name} lost {left:,} of {words.some(view.plan.granted, 'service')}"
+        return f"{who} lost {what}" if what else f"{changed} of {who} changed"
+    return f"{who} lost {len(lost(view)):,} of {words.some(view.plan.granted, 'service')}"
 
 
 def whose(view: TicketView) -> str:
@@ -103,13 +103,15 @@ _VERB = {
 def names(found: Sequence[str], limit: int) -> str:
     """As many names as fit, and how many more; a number where nothing fits."""
     if not limit:
-        return f"{len(found):,} {IN_THE_DIFF}"
+        return f"{len(found):,}, {IN_THE_DIFF}"
     shown: list[str] = []
     size = 0
     for name in found:
         short = kit.clip(name, kit.NAME)
         size += len(short) + 2
-        if shown and size > limit:
+        if shown and (
+            size > limit or (len(found) > words.NAMES_IN_FULL and len(shown) == words.NAMES_OF_MANY)
+        ):
             break
         shown.append(short)
     more = len(found) - len(shown)
