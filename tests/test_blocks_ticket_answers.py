@@ -131,6 +131,7 @@ def test_a_thread_line_word_for_word(made: Press, said: str) -> None:
     [
         (S.SUPERSEDED, {"other_id": 14}, "Ticket 14 asks for the rest, and needs new approvals."),
         (S.SUPERSEDED, {}, "Nothing is left of ticket 12, so it is closed."),
+        (S.SUPERSEDED, {"other_id": 14, "by": "U0EVE000001"}, "It changes nothing in this ticket."),
         (S.APPROVED, {}, "The last look finds this, and nothing is written."),
         (S.APPLIED, {}, "What is removed already stays removed: Roll back gives it back."),
         (S.REJECTED, {}, "It changes nothing in this ticket."),

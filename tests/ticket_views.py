@@ -40,7 +40,6 @@ S = TicketState
 
 IDS = {f"ticket.{v}" for v in "approve reject cancel diff keep retry rollback replan".split()}
 """The public ids of a ticket's buttons."""
-
 TAKEN = tuple(
     "athena cassandra dax dms docdb-elastic elasticache memorydb neptune-db redshift timestream".split()
 )

@@ -83,7 +83,10 @@ def _kept(view: TicketView, press: Press) -> Message:
     what = told.names(press.services, 200) if press.services else "everything"
     taken = {*view.plan.services, *(a.partition(":")[0] for a in view.plan.actions)}
     touched = not press.services or bool(taken & set(press.services)) or view.plan.quarantine
-    if view.ticket.state is S.SUPERSEDED and view.ticket.other_id:
+    by_this = view.ticket.by == press.user and view.ticket.changed_at >= press.created_at
+    if view.ticket.state is S.SUPERSEDED and not by_this:
+        end = "It changes nothing in this ticket."
+    elif view.ticket.state is S.SUPERSEDED and view.ticket.other_id:
         end = f"Ticket {view.ticket.other_id} asks for the rest, and needs new approvals."
     elif view.ticket.state is S.SUPERSEDED:
         end = f"Nothing is left of ticket {view.ticket.id}, so it is closed."
