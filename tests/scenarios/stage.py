@@ -51,6 +51,7 @@ class Stage:
         self.held = False
         self.bot: Bot | None = None
         aws.clock = lambda: self.now
+        slack.clock = lambda: self.now.timestamp()  # noqa: PLW0108  # `now` moves
         slack.send_envelope = self._dispatch
 
     # -- life ----------------------------------------------------------------------------------------------------

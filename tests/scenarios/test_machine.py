@@ -181,6 +181,7 @@ class Machine(RuleBasedStateMachine):
             self.aws.faults.clear()
             self.aws.knobs, self.stage.now = Knobs(), self.began
             self.aws.jobs.clear()
+            self.slack.state.last_ts = 0.0
             for kept in (self.slack.state.messages, self.slack.state.ephemerals, self.slack.state.calls):
                 kept.clear()  # type: ignore[attr-defined]
 

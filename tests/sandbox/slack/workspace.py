@@ -107,6 +107,7 @@ class Workspace:
 
     def __init__(self) -> None:
         self.state = State()
+        self.clock: Callable[[], float] = time.time
         self.changed = threading.Condition()
         self.faults: list[Fault] = []
         self.hook: Callable[[str, str], Fault | None] | None = None
@@ -170,7 +171,7 @@ class Workspace:
             self.changed.notify_all()
 
     def next_ts(self) -> str:
-        self.state.last_ts = max(time.time(), self.state.last_ts + 0.000001)
+        self.state.last_ts = max(self.clock(), self.state.last_ts + 0.00001)
         return f"{self.state.last_ts:.6f}"
 
     def trigger(self, user: str) -> str:
