@@ -113,6 +113,8 @@ def because(failure: Failure, entity_name: str, account: Account | None) -> str:
             return f"the bot may not enter {where}"
         case "refused" if "no AWS credentials" in failure.message:
             return "the bot has no AWS credentials"
+        case "refused" if not where:  # asked who it is, before any account is known
+            return "AWS refuses the bot's own credentials"
         case "refused":
             return f"the bot may not read in {where}"
         case "throttled":
