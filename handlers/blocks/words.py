@@ -113,10 +113,8 @@ def because(failure: Failure, entity_name: str, account: Account | None) -> str:
             return f"the bot may not enter {where}"
         case "refused" if "no AWS credentials" in failure.message:
             return "the bot has no AWS credentials"
-        case "refused" if not where:  # asked who it is, before any account is known
-            return "AWS refuses the bot's own credentials"
-        case "refused":
-            return f"the bot may not read in {where}"
+        case "refused":  # without an account: it was asked who it is
+            return f"the bot may not read in {where}" if where else "AWS refuses the bot's own credentials"
         case "throttled":
             return f"AWS refused the report {some(failure.tries, 'time')}: rate exceeded"
         case "unreachable" | "expired":

@@ -175,7 +175,7 @@ class Machine(RuleBasedStateMachine):
         try:
             self.aws.faults.clear()
             self.aws.knobs.job_result = "ok"
-            self.stage.settle(7200)
+            self._drain()
             self._check()
         finally:
             self.aws.faults.clear()
@@ -184,6 +184,16 @@ class Machine(RuleBasedStateMachine):
             self.slack.state.last_ts = 0.0
             for kept in (self.slack.state.messages, self.slack.state.ephemerals, self.slack.state.calls):
                 kept.clear()  # type: ignore[attr-defined]
+
+    def _drain(self) -> None:
+        """As the stage settles, in longer strides: a report that sticks is waited for a quarter of an hour."""
+        for _ in range(1000):
+            for _ in range(3):
+                self.stage.beat()
+            if not self.stage.pending():
+                return
+            self.stage.now += timedelta(seconds=5)
+        raise AssertionError(f"still pending: {self.stage.pending()}")
 
     def _check(self) -> None:
         cards = self.stage.cards()
