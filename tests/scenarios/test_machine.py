@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -237,6 +237,7 @@ def test_any_order(stage: Stage, aws: Aws, tmp_path: Path) -> None:
             max_examples=15,
             stateful_step_count=15,
             derandomize=True,
+            phases=(Phase.generate,),  # shrinking so many kills takes minutes
             deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
