@@ -331,7 +331,9 @@ def _retry(desk: Desk, ticket: Ticket, press: Press) -> str:
         store.tickets.move(ticket.id, ticket.state, Event.RETRIED, now, by=press.user, next_at=now)
     else:
         run = store.steps.of(ticket.id, ticket.run)
-        back = any(e.back for e in run)
+        back = not run or any(
+            e.back for e in run
+        )  # a change has its run from its beginning, a way back may not
         for entry in run:
             if entry.state is StepState.NOT_DONE:
                 store.steps.again(entry.id)

@@ -14,7 +14,16 @@ from advisor.core.removal import Ticket, TicketState
 from advisor.desk import Desk
 from handlers import exports
 from handlers.access import NoAnswer, People
-from handlers.blocks import answers, diff, kit, ticket, ticket_answers, ticket_form, ticket_new
+from handlers.blocks import (
+    answers,
+    diff,
+    kit,
+    ticket,
+    ticket_answers,
+    ticket_form,
+    ticket_new,
+    ticket_private,
+)
 from handlers.blocks.kit import Json, Message
 from handlers.blocks.ticket_view import TicketView
 from handlers.files import File
@@ -96,7 +105,7 @@ class DrawTickets:
         """Why a press had no effect."""
         press = self.desk.store.presses.get(notice.row_id)
         view = self.of_row(press.ticket_id) if press else None
-        return ticket_answers.answer(view, press) if view and press else None
+        return ticket_private.answer(view, press) if view and press else None
 
     def void(self, notice: Notice, _rung: int) -> Message | None:
         """Why a form became no ticket."""
@@ -106,7 +115,7 @@ class DrawTickets:
             return None
         if found.failure.code == "forbidden":
             return answers.refused(found.failure.message)
-        return ticket_answers.void(entity.name, self.account(entity.account), found.failure)
+        return ticket_private.void(entity.name, self.account(entity.account), found.failure)
 
     def diff(self, notice: Notice, _rung: int) -> Message | None:
         """What it writes, statement by statement."""
@@ -141,7 +150,13 @@ class DrawTickets:
             except NoAnswer:
                 return answers.refused("unknown")
             rows = [v for v in rows if may and self._waits_on(v, user)]
-        return ticket_answers.tickets(rows, which)
+        titles = {
+            "open": "not finished",
+            "mine": "yours",
+            "waiting": "waiting for you",
+            "entity": "of this entity",
+        }
+        return ticket_answers.tickets(rows, titles[which])
 
     def _waits_on(self, view: TicketView, user: str) -> bool:
         own = user in view.ticket.requesters and not self.desk.config.iam_audit_self_approval
@@ -157,7 +172,7 @@ class DrawTickets:
             return refused
         view = self.of_row(notice.row_id)
         if view is None:
-            return ticket_answers.no_such("ticket", notice.row_id)
+            return ticket_private.no_such("ticket", notice.row_id)
         card = ticket.card(view)
         blocks = [b for b in card.payload()["blocks"] if b["type"] != "actions"]
         link = self._link(view.ticket)
@@ -199,14 +214,15 @@ class DrawTickets:
     def keep_ended(self, notice: Notice, _rung: int) -> Message | None:
         """What came of `keep end N`."""
         word = notice.detail["why"]
-        if word in {"", "not_owner"}:
-            keep = self.desk.store.keeps.get(notice.row_id)
-            entity = self.desk.store.entities.get(keep.entity_id) if keep else None
-            if keep and entity:
-                return ticket_answers.keep_ended(keep, entity, self.account(entity.account), word)
-        if word == "no_keep":
-            return ticket_answers.no_such("keep", notice.row_id)
-        return answers.refused(word)
+        keep = self.desk.store.keeps.get(notice.row_id)
+        entity = self.desk.store.entities.get(keep.entity_id) if keep else None
+        if word == "no_keep" or keep is None or entity is None:
+            return ticket_private.no_such("keep", notice.row_id)
+        if word == "not_owner":
+            return ticket_private.keep_refused(keep.id)
+        if word:
+            return answers.refused(word)
+        return ticket_private.keep_ended(keep, entity, self.account(entity.account))
 
     def _refused(self, user: str) -> Message | None:
         try:

@@ -62,8 +62,8 @@ class Intake:
                 self._submit(account, ("plan", ticket.id), lambda t=ticket: self.plan(t))  # type: ignore[misc]
             else:
                 # A lane of its own: a change never waits behind a hundred audits of its account.
-                work = lambda t=ticket: changes.advance(desk, t.id)  # type: ignore[misc]  # noqa: E731
-                self._submit(f"change {account}", ("ticket", ticket.id), work)
+                lane = f"change {account}"
+                self._submit(lane, ("ticket", ticket.id), lambda t=ticket: changes.advance(desk, t.id))  # type: ignore[misc]
 
     def plan(self, ticket: Ticket) -> None:
         """Whether this person may open a ticket, then the plan."""

@@ -20,7 +20,7 @@ from advisor.core.lifecycle import PRESSABLE, Person, refusal
 from advisor.core.removal import Press, Ticket, TicketState, Verb
 from handlers.access import NoAnswer
 from handlers.actions import Body, Listeners
-from handlers.blocks import answers, ticket_answers, ticket_form, ticket_new
+from handlers.blocks import answers, ticket_form, ticket_new, ticket_private
 from handlers.blocks.kit import Json, Message
 from handlers.intake import FRONT
 
@@ -202,7 +202,7 @@ class TicketListeners:
         view = self.on.drawing.tickets.view(found)
         if view is None:
             return answers.said("old_card")
-        return ticket_answers.answer(view, Press(0, found.id, verb, user, "", now, outcome=word))
+        return ticket_private.answer(view, Press(0, found.id, verb, user, "", now, outcome=word))
 
     def on_form_sent(self, ack: Ack, body: Body) -> None:
         """Reject, Keep or Roll back was sent."""
@@ -246,7 +246,7 @@ class TicketListeners:
                 return (), "", None, {"reason": "This ticket has no plan."}
             services, words, errors = ticket_form.given_back(view, values)
             return services, words, None, errors
-        field = next(iter((values.get("reason") or {}).values()), {})
+        field: Json = next(iter((values.get("reason") or {}).values()), {})
         words = str(field.get("value") or "").strip()
         if not words:
             return (), "", None, {"reason": "Say why, in a few words."}

@@ -72,7 +72,9 @@ def remember(backend: Any) -> Callable[[], None]:
             now.clear()
             now.update(things)
         for thing, attributes in held:
-            thing.__dict__ = {k: copy.copy(v) if isinstance(v, dict | list) else v for k, v in attributes.items()}
+            thing.__dict__ = {
+                k: copy.copy(v) if isinstance(v, dict | list) else v for k, v in attributes.items()
+            }
             if "versions" in attributes:
                 thing.versions = [copy.copy(v) for v in attributes["versions"]]
 

@@ -20,7 +20,9 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
 def services(state: dict[str, Any], policy: str = "db-admin-inline", role: str = ROLE) -> set[str]:
     """The services of a role's inline policy."""
     text = state[role]["inline"].get(policy)
-    return {a.partition(":")[0] for s in json.loads(text)["Statement"] for a in s["Action"]} if text else set()
+    return (
+        {a.partition(":")[0] for s in json.loads(text)["Statement"] for a in s["Action"]} if text else set()
+    )
 
 
 def state_of(card: dict[str, Any]) -> str:

@@ -1,0 +1,154 @@
+"""A role with everything that a plan can touch, and tickets on it that a test carries out again and again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.sandbox import world as story
+from tests.sandbox.aws import Aws
+from tests.scenarios.stage import Died, Json, Points, Stage, watched, words
+
+NAME = "many-ways"
+ROLE = f"role/{NAME}"
+RDS = "arn:aws:iam::aws:policy/AmazonRDSFullAccess"
+
+
+def allow(*actions: str) -> str:
+    return json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}],
+        }
+    )
+
+
+def build(aws: Aws, now: Any) -> None:
+    """One inline document to edit, one to delete, an own policy of five versions, a shared one, two of AWS's."""
+    iam = aws.client("iam", story.PROD)
+    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}  # fmt: skip
+    arn = iam.create_role(RoleName=NAME, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    role = next(r for r in aws.backend(story.PROD).roles.values() if r.name == NAME)
+    role.create_date = now - timedelta(days=900)
+    iam.put_role_policy(RoleName=NAME, PolicyName="base", PolicyDocument=allow("s3:*", "athena:*"))
+    iam.put_role_policy(RoleName=NAME, PolicyName="old", PolicyDocument=allow("dax:*"))
+    own = iam.create_policy(PolicyName="ManyOwn", PolicyDocument=allow("s3:*", "redshift:*"))["Policy"]["Arn"]
+    for n in range(4):
+        iam.create_policy_version(
+            PolicyArn=own, PolicyDocument=allow("s3:*", "redshift:*", f"s3:Get{n}"), SetAsDefault=n == 3
+        )
+    shared = iam.create_policy(PolicyName="ManyShared", PolicyDocument=allow("s3:*", "sqs:*"))["Policy"][
+        "Arn"
+    ]
+    for who in (NAME, "etl-nightly"):
+        iam.attach_role_policy(RoleName=who, PolicyArn=shared)
+    iam.attach_role_policy(RoleName=NAME, PolicyArn=own)
+    iam.attach_role_policy(RoleName=NAME, PolicyArn="arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
+    iam.attach_role_policy(RoleName=NAME, PolicyArn=RDS)
+    aws.use(story.PROD, arn, "s3", now - timedelta(days=3))
+    aws.use(story.PROD, arn, "rds", now - timedelta(days=4))
+
+
+class Rehearsal:
+    """A ticket prepared once, then carried out as often as a test likes, each time in the same world."""
+
+    def __init__(self, stage: Stage, aws: Aws, tmp_path: Path, prepare: Callable[[Stage], None]) -> None:
+        self.stage, self.aws, self.tmp_path = stage, aws, tmp_path
+        prepare(stage)
+        self.ts = stage.card()["ts"]
+        self.now = stage.now
+        self.before = aws.state(story.PROD)
+        self._put_back = aws.remember(story.PROD)
+        stage.end()
+        self._template = tmp_path / "template.db"
+        for suffix in ("", "-wal"):
+            if Path(f"{stage.path}{suffix}").exists():
+                shutil.copy(f"{stage.path}{suffix}", f"{self._template}{suffix}")
+        self._runs = 0
+
+    def again(self) -> None:
+        """The world as it was when the ticket was ready."""
+        self._put_back()
+        self.stage.end()
+        self._runs += 1
+        path = self.tmp_path / f"run{self._runs}.db"
+        for suffix in ("", "-wal"):
+            if Path(f"{self._template}{suffix}").exists():
+                shutil.copy(f"{self._template}{suffix}", f"{path}{suffix}")
+        self.stage.path = path
+        self.stage.now = self.now
+        self.aws.jobs.clear()
+        self.aws.calls.clear()
+        self.aws.faults.clear()
+        self.aws.hook = None
+        self.stage.slack.faults.clear()
+
+    def run(self, act: Callable[[Stage], None], points: Points | None = None) -> None:
+        """Start, act, settle; where the process dies, start again and settle."""
+        try:
+            if points is None:
+                self.stage.begin()
+                act(self.stage)
+            else:
+                with watched(points):
+                    self.stage.begin()
+                    act(self.stage)
+        except Died:
+            self.stage.restart()
+            self.stage.settle()
+
+    @property
+    def card(self) -> Json:
+        return next(c for c in self.stage.cards() if c["ts"] == self.ts)
+
+    @property
+    def state(self) -> str:
+        return str(self.stage.rows("SELECT state FROM ticket ORDER BY id DESC LIMIT 1")[0]["state"])
+
+    @property
+    def after(self) -> dict[str, Any]:
+        return self.aws.state(story.PROD)
+
+    def writes(self) -> list[str]:
+        """The writes that AWS took, in order."""
+        verbs = ("Put", "Delete", "Attach", "Detach", "Create", "Set")
+        return [c.operation for c in self.aws.calls if c.operation.startswith(verbs) and c.status == 200]
+
+    def said(self) -> str:
+        return words(self.card)
+
+
+def everything(stage: Stage) -> None:
+    """A ticket that edits, deletes, makes a version, copies, replaces and detaches."""
+    build(stage.aws, stage.now)
+    assert stage.say(f"role {NAME}").ok
+    view = stage.open_form()
+    asks = next(b for b in view["blocks"] if b.get("block_id") == "ask")
+    reply = stage.send_form(
+        reason={"value": "all of it"}, ask={"selected_options": asks["element"]["options"]}
+    )
+    assert reply.ok and not reply.body, reply.body
+
+
+def quarantine(stage: Stage) -> None:
+    """A ticket that denies everything."""
+    assert stage.say("role TestRole-DeleteLater").ok
+    view = stage.open_form()
+    scope = next(b for b in view["blocks"] if b.get("block_id") == "scope")["element"]["options"][1]
+    reply = stage.send_form(reason={"value": "left over"}, scope={"selected_option": scope})
+    assert reply.ok and not reply.body, reply.body
+
+
+def approve(stage: Stage) -> None:
+    """Carol says yes."""
+    stage.press("ticket.approve", user=story.CAROL)
+
+
+def roll_back(stage: Stage) -> None:
+    """Bob wants it back."""
+    stage.open_form("ticket.rollback", user=story.BOB)
+    stage.send_form(user=story.BOB)
