@@ -13,10 +13,11 @@ from advisor import jobs, readings
 from advisor.core.errors import AwsError, Expired, Invalid, Missing, Transient, Unreachable
 from advisor.core.lifecycle import Event
 from advisor.core.model import Entity, Failure, Granularity, JobState, Report, Snapshot
-from advisor.core.removal import Entry, Moved, Plan, Standing, StepState, Ticket, TicketState
+from advisor.core.removal import Entry, Moved, Plan, Standing, StepState, Ticket, TicketState, Treatment
 from advisor.core.report import protected
 from advisor.core.standing import Found, found, moved, remaining, way_back, whole
 from advisor.desk import Desk
+from advisor.edges.aws import Session
 from advisor.tickets import redraw, reply, tell
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ def _check(desk: Desk, ticket: Ticket, plan: Plan, entity: Entity) -> bool:
         return False
     report, before = store.reports.get(job_now.report_id), store.reports.get(ticket.report_id)
     session = desk.aws.session(entity.account)
-    live = desk.aws.standing(session, entity, _arns(plan))
+    live = _live(desk, session, entity, plan)
     what = moved(plan.basis, live)
     what += _used(plan, before, report) if report else ()
     what += _guarded(desk, ticket, plan, live)
@@ -123,11 +124,12 @@ def _no_look(desk: Desk, ticket: Ticket, failure: Failure) -> None:
         reply(desk, ticket, "ticket.event", ticket.id, what="not_begun")
 
 
-def _arns(plan: Plan) -> frozenset[str]:
-    """The managed policies that a plan reads or makes."""
-    return frozenset(
-        {m.arn for m in plan.basis.managed} | {s.arn for s in plan.steps if s.arn and not _theirs(s.arn)}
-    )
+def _live(desk: Desk, session: Session, entity: Entity, plan: Plan) -> Standing:
+    """Everything that a plan rests on, read now: holders only of policies whose text changes."""
+    made = {s.arn for s in plan.steps if s.arn and not _theirs(s.arn)}
+    arns = frozenset({m.arn for m in plan.basis.managed} | made)
+    held = frozenset(e.arn for e in plan.edits if e.treatment is Treatment.VERSION)
+    return desk.aws.standing(session, entity, arns, held)
 
 
 def _theirs(arn: str) -> bool:
@@ -187,7 +189,7 @@ def _carry(desk: Desk, ticket: Ticket, plan: Plan, entity: Entity) -> bool:
     entry = next((e for e in run if e.state is not StepState.DONE), None)
     if entry is not None and entry.state is StepState.BEGUN:
         return _settle(desk, ticket, plan, entity, entry)
-    live = desk.aws.standing(session, entity, _arns(plan))
+    live = _live(desk, session, entity, plan)
     expected = remaining(plan, entries)
     what = _not_as_left(expected, live, entry) if back else moved(expected, live)
     if (
@@ -291,8 +293,8 @@ def _settle(desk: Desk, ticket: Ticket, plan: Plan, entity: Entity, entry: Entry
     session = desk.aws.session(entity.account)
     others = [e for e in store.steps.of(ticket.id) if e.id != entry.id]
     known = _known(remaining(plan, others), entry)
-    seen, made = found(desk.aws.standing(session, entity, _arns(plan)), entry.step, known)
-    again, _ = found(desk.aws.standing(session, entity, _arns(plan)), entry.step, known)
+    seen, made = found(desk.aws.look(session, entity, entry.step), entry.step, known)
+    again, _ = found(desk.aws.look(session, entity, entry.step), entry.step, known)
     now = desk.clock()
     if seen is again is Found.AFTER:
         with store.transaction():
@@ -393,7 +395,7 @@ def _plan_back(desk: Desk, ticket: Ticket, plan: Plan, entity: Entity) -> bool:
     session = desk.aws.session(entity.account)
     entries = store.steps.of(ticket.id)
     loose = next((e for e in entries if e.state in {StepState.BEGUN, StepState.NOT_DONE}), None)
-    live = desk.aws.standing(session, entity, _arns(plan))
+    live = _live(desk, session, entity, plan)
     if live.entity.unique_id != entity.unique_id:
         _stop(desk, ticket, (Moved("recreated", entity.name),), None)
         return False

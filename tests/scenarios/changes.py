@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 
 from tests.sandbox import world as story
 from tests.sandbox.aws import Aws
-from tests.scenarios.stage import Died, Json, Points, Stage, watched, words
+from tests.scenarios.stage import Died, Json, Points, Stage, words, worlds
 
 NAME = "many-ways"
 ROLE = f"role/{NAME}"
@@ -28,7 +29,7 @@ def allow(*actions: str) -> str:
 
 
 def build(aws: Aws, now: Any) -> None:
-    """One inline document to edit, one to delete, an own policy of five versions, a shared one, two of AWS's."""
+    """One inline document to edit, one to delete, an own policy of five versions, one of AWS's."""
     iam = aws.client("iam", story.PROD)
     trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}  # fmt: skip
     arn = iam.create_role(RoleName=NAME, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
@@ -63,6 +64,7 @@ class Rehearsal:
         self.now = stage.now
         self.before = aws.state(story.PROD)
         self._put_back = aws.remember(story.PROD)
+        self._messages = copy.deepcopy(stage.slack.state.messages)
         stage.end()
         self._template = tmp_path / "template.db"
         for suffix in ("", "-wal"):
@@ -85,7 +87,11 @@ class Rehearsal:
         self.aws.calls.clear()
         self.aws.faults.clear()
         self.aws.hook = None
-        self.stage.slack.faults.clear()
+        slack = self.stage.slack
+        slack.faults.clear()
+        slack.state.messages.clear()
+        slack.state.messages.update(copy.deepcopy(self._messages))
+        slack.state.open_views.clear()
 
     def run(self, act: Callable[[Stage], None], points: Points | None = None) -> None:
         """Start, act, settle; where the process dies, start again and settle."""
@@ -94,7 +100,7 @@ class Rehearsal:
                 self.stage.begin()
                 act(self.stage)
             else:
-                with watched(points):
+                with worlds(points):
                     self.stage.begin()
                     act(self.stage)
         except Died:
@@ -123,7 +129,7 @@ class Rehearsal:
 
 
 def everything(stage: Stage) -> None:
-    """A ticket that edits, deletes, makes a version, copies, replaces and detaches."""
+    """A ticket that edits, deletes, prunes, makes a version and replaces."""
     build(stage.aws, stage.now)
     assert stage.say(f"role {NAME}").ok
     view = stage.open_form()

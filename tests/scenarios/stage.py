@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
@@ -11,7 +12,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from botocore.client import BaseClient
 from slack_bolt import BoltRequest
+from slack_sdk import WebClient
 
 from advisor.edges.aws import PATIENCE
 from advisor.edges.config import Config
@@ -225,6 +228,52 @@ class Points:
         self.count += 1
         if self.count == self.at:
             raise Died(what)
+
+
+_CHANGES = re.compile(
+    r"(Put|Delete|Attach|Detach|Create|Set|Generate|Assume)|(chat|views|files|conversations)\."
+)
+
+
+@contextmanager
+def worlds(points: Points) -> Iterator[None]:
+    """Every moment at which the world (database, AWS or Slack) is another than at the moment before is a point.
+
+    A process that dies loses its memory, so two deaths in the same world are one case: what is left out of
+    `watched` are the moments around calls that only read.
+    """
+    connect, aws, slack = sqlite3.connect, BaseClient._make_api_call, WebClient.api_call
+
+    class Counting(sqlite3.Connection):
+        def commit(self) -> None:
+            points.reach("before commit")
+            super().commit()
+            points.reach("after commit")
+
+    def connected(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        kwargs.setdefault("factory", Counting)
+        return connect(*args, **kwargs)
+
+    def watching(original: Any) -> Any:
+        def calling(self: Any, operation: str, *args: Any, **kwargs: Any) -> Any:
+            if not _CHANGES.match(operation):
+                return original(self, operation, *args, **kwargs)
+            points.reach(f"before {operation}")
+            answer = original(self, operation, *args, **kwargs)
+            points.reach(f"after {operation}")
+            return answer
+
+        return calling
+
+    sqlite3.connect = connected  # type: ignore[assignment]
+    BaseClient._make_api_call = watching(aws)
+    WebClient.api_call = watching(slack)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        sqlite3.connect = connect
+        BaseClient._make_api_call = aws
+        WebClient.api_call = slack  # type: ignore[method-assign]
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from advisor.core.model import (
     ServiceRow,
     Snapshot,
 )
-from advisor.core.removal import Standing
+from advisor.core.removal import Standing, Step
 from advisor.edges.aws import entities, standing
 from advisor.edges.aws.errors import call
 from advisor.edges.aws.pages import Method, items, pages
@@ -196,13 +196,23 @@ class Aws:
         """What IAM says of an entity now: policies with their raw texts, groups, members, holders, tags."""
         return entities.snapshot(session, entity, self._documents, self._clock())
 
-    def standing(self, session: Session, entity: Entity, arns: frozenset[str] | None = None) -> Standing:
+    def standing(
+        self,
+        session: Session,
+        entity: Entity,
+        arns: frozenset[str] | None = None,
+        held: frozenset[str] = frozenset(),
+    ) -> Standing:
         """What a change rests on, read now: see `advisor.core.removal.Standing`.
 
-        `arns` are the managed policies that are read whole, attached or not; None means every attached one, and
-        what comes through groups. Raises Missing where the entity is gone.
+        `arns` are the managed policies that are read, attached or not, `held` those of them whose holders are too;
+        None means every attached one, and what comes through groups. Raises Missing where the entity is gone.
         """
-        return standing.read(session, entity, self._documents, arns)
+        return standing.read(session, entity, self._documents, arns, held)
+
+    def look(self, session: Session, entity: Entity, step: Step) -> Standing:
+        """Only what one write touches, read now."""
+        return standing.look(session, entity, self._documents, step)
 
     def listing(self, session: Session) -> Iterator[Entity]:
         """Every role, user, group, customer managed policy and attached AWS managed policy of an account."""
@@ -210,7 +220,7 @@ class Aws:
 
     def holders(self, session: Session, policy_arn: str) -> tuple[str, ...]:
         """Who has a managed policy: "role/NAME", "user/NAME", "group/NAME"."""
-        return entities.holders(session, policy_arn)[0]
+        return tuple(entities.holders(session, policy_arn, "PermissionsPolicy"))
 
     def probe_call(self, session: Session, method: Method, permission: str, **parameters: object) -> None:
         """One call made only to see whether it is allowed."""

@@ -80,23 +80,20 @@ def listing(session: Session) -> Iterator[Entity]:
             yield entity_of(account, Kind.POLICY, row)
 
 
-def holders(session: Session, policy_arn: str) -> tuple[tuple[str, ...], int]:
-    """Who has a managed policy, and how many have it as their permissions boundary."""
-    held: list[str] = []
-    boundary = 0
-    method = session.iam.list_entities_for_policy
-    permission = "iam:ListEntitiesForPolicy"
+def holders(session: Session, policy_arn: str, usage: str) -> list[str]:
+    """Who has a managed policy (`usage` PermissionsPolicy), or as their boundary (PermissionsBoundary)."""
+    found: list[str] = []
     for page in pages(
-        method, permission, session.account, PolicyArn=policy_arn, PolicyUsageFilter="PermissionsPolicy"
+        session.iam.list_entities_for_policy,
+        "iam:ListEntitiesForPolicy",
+        session.account,
+        PolicyArn=policy_arn,
+        PolicyUsageFilter=usage,
     ):
-        held += [f"role/{r['RoleName']}" for r in page.get("PolicyRoles", [])]
-        held += [f"user/{u['UserName']}" for u in page.get("PolicyUsers", [])]
-        held += [f"group/{g['GroupName']}" for g in page.get("PolicyGroups", [])]
-    for page in pages(
-        method, permission, session.account, PolicyArn=policy_arn, PolicyUsageFilter="PermissionsBoundary"
-    ):
-        boundary += len(page.get("PolicyRoles", [])) + len(page.get("PolicyUsers", []))
-    return tuple(sorted(held)), boundary
+        found += [f"role/{r['RoleName']}" for r in page.get("PolicyRoles", [])]
+        found += [f"user/{u['UserName']}" for u in page.get("PolicyUsers", [])]
+        found += [f"group/{g['GroupName']}" for g in page.get("PolicyGroups", [])]
+    return sorted(found)
 
 
 def snapshot(session: Session, entity: Entity, documents: Documents, now: datetime) -> Snapshot:
@@ -114,7 +111,8 @@ class _Reader:
 
     def of_policy(self, entity: Entity, now: datetime) -> Snapshot:
         row = get_policy(self._session, entity.arn)
-        held, boundary_of = holders(self._session, entity.arn)
+        held = tuple(holders(self._session, entity.arn, "PermissionsPolicy"))
+        boundary_of = len(holders(self._session, entity.arn, "PermissionsBoundary"))
         return Snapshot(
             entity=entity,
             read_at=now,

@@ -7,16 +7,22 @@ from typing import Any
 
 from advisor.core.errors import Missing
 from advisor.core.model import Entity, Kind
-from advisor.core.removal import Managed, Standing, Version
+from advisor.core.removal import Managed, Operation, Standing, Step, Version
 from advisor.edges.aws.entities import Documents, entity_of, get, get_policy, holders, keep, tags_of, text_of
 from advisor.edges.aws.errors import call
 from advisor.edges.aws.pages import items
 from advisor.edges.aws.sessions import Session
 
 
-def read(session: Session, entity: Entity, documents: Documents, arns: frozenset[str] | None) -> Standing:
+def read(
+    session: Session,
+    entity: Entity,
+    documents: Documents,
+    arns: frozenset[str] | None,
+    held: frozenset[str],
+) -> Standing:
     """One reading. Inline documents are always read; texts of versions never change, so they are kept."""
-    reader = _Reader(session, documents)
+    reader = _Reader(session, documents, held if arns is not None else None)
     if entity.kind is Kind.POLICY:
         row = get_policy(session, entity.arn)
         now = entity_of(session.account, entity.kind, row, entity.id)
@@ -37,22 +43,46 @@ def read(session: Session, entity: Entity, documents: Documents, arns: frozenset
     )
 
 
+def look(session: Session, entity: Entity, documents: Documents, step: Step) -> Standing:
+    """Only what one write touches: enough to see whether it has taken place."""
+    reader = _Reader(session, documents, frozenset())
+    match step.operation:
+        case Operation.PUT | Operation.DELETE:
+            text = reader.document(entity.kind, entity.name, step.name)
+            return Standing(entity, inline=() if text is None else ((step.name, text),))
+        case Operation.ATTACH | Operation.DETACH:
+            return Standing(entity, attached=tuple(sorted(reader.attached(entity.kind, entity.name))))
+        case _:
+            return Standing(entity, managed=tuple(reader.each([step.arn])))
+
+
 class _Reader:
-    def __init__(self, session: Session, documents: Documents) -> None:
+    """Reads one account. `held` are the policies whose holders are asked for; None means all but AWS's."""
+
+    def __init__(self, session: Session, documents: Documents, held: frozenset[str] | None) -> None:
         self._session = session
         self._documents = documents
+        self._held = held
 
     def inline(self, kind: Kind, owner: str) -> Iterator[tuple[str, str]]:
         """Name and raw text of every inline policy."""
         iam, account, noun = self._session.iam, self._session.account, kind.value.title()
         whose = {f"{noun}Name": owner}
-        lister, getter = getattr(iam, f"list_{kind}_policies"), getattr(iam, f"get_{kind}_policy")
+        lister = getattr(iam, f"list_{kind}_policies")
         for name in items(lister, f"iam:List{noun}Policies", account, "PolicyNames", **whose):
-            try:
-                answer = call(getter, f"iam:Get{noun}Policy", account, **whose, PolicyName=name)
-            except Missing:  # it went between the two calls
-                continue
-            yield str(name), text_of(answer["PolicyDocument"])
+            text = self.document(kind, owner, str(name))
+            if text is not None:  # None: it went between the two calls
+                yield str(name), text
+
+    def document(self, kind: Kind, owner: str, name: str) -> str | None:
+        """The raw text of one inline policy, or None where there is none of that name."""
+        noun = kind.value.title()
+        getter, permission = getattr(self._session.iam, f"get_{kind}_policy"), f"iam:Get{noun}Policy"
+        whose = {f"{noun}Name": owner, "PolicyName": name}
+        try:
+            return text_of(call(getter, permission, self._session.account, **whose)["PolicyDocument"])
+        except Missing:
+            return None
 
     def attached(self, kind: Kind, owner: str) -> Iterator[str]:
         """ARNs of the managed policies that an entity has."""
@@ -90,17 +120,20 @@ class _Reader:
         default = str(row["DefaultVersionId"])
         theirs = arn.split(":")[4:5] == ["aws"]
         ids = [default] if theirs else self._versions(arn)
-        held, boundary_of = ((), 0) if theirs else holders(self._session, arn)
+        asked = not theirs and (self._held is None or arn in self._held)
         return Managed(
             arn=arn,
             name=str(row["PolicyName"]),
             versions=tuple(Version(i, self._text(row, i), i == default) for i in ids),
             path=str(row.get("Path", "/")),
             description=str(row.get("Description", "")),
-            holders=held,
-            boundary_of=boundary_of,
+            holders=self._holders(arn) if asked else (),
+            boundary_of=int(row.get("PermissionsBoundaryUsageCount") or 0) if asked else 0,
             tags=tags_of(row),
         )
+
+    def _holders(self, arn: str) -> tuple[str, ...]:
+        return tuple(holders(self._session, arn, "PermissionsPolicy"))
 
     def _versions(self, arn: str) -> list[str]:
         rows = items(
