@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.loaders import JSONFileLoader
 from hypothesis import settings
 
 from tests.sandbox import world as story
@@ -28,6 +30,22 @@ def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _models_read_once() -> Iterator[None]:
+    """botocore reads megabytes of JSON for every session; a sweep starts the product hundreds of times."""
+    original = JSONFileLoader.load_file
+    kept: dict[str, Any] = {}
+
+    def load(self: JSONFileLoader, file_path: str) -> Any:
+        if file_path not in kept:
+            kept[file_path] = original(self, file_path)
+        return kept[file_path]
+
+    JSONFileLoader.load_file = load  # type: ignore[method-assign]
+    yield
+    JSONFileLoader.load_file = original  # type: ignore[method-assign]
 
 
 @pytest.fixture(scope="session")

@@ -128,16 +128,32 @@ class Rehearsal:
         return words(self.card)
 
 
-def everything(stage: Stage) -> None:
-    """A ticket that edits, deletes, prunes, makes a version and replaces."""
-    build(stage.aws, stage.now)
-    assert stage.say(f"role {NAME}").ok
-    view = stage.open_form()
-    asks = next(b for b in view["blocks"] if b.get("block_id") == "ask")
-    reply = stage.send_form(
-        reason={"value": "all of it"}, ask={"selected_options": asks["element"]["options"]}
-    )
-    assert reply.ok and not reply.body, reply.body
+def only(*policies: str) -> Callable[[Stage], None]:
+    """A ticket on the role of many ways that touches these policies: of all that is offered, what names them."""
+
+    def prepare(stage: Stage) -> None:
+        build(stage.aws, stage.now)
+        assert stage.say(f"role {NAME}").ok
+        view = stage.open_form()
+        chosen: dict[str, Json] = {"reason": {"value": "clean-up"}}
+        for block in view["blocks"]:
+            for option in block.get("element", {}).get("options", []):
+                words_of = f"{block['label']['text']} {option['text']['text']}"
+                picked = chosen.setdefault(block["block_id"], {"selected_options": []})
+                if any(p in words_of for p in policies):
+                    picked["selected_options"].append(option)
+        reply = stage.slack.submit(story.ALICE, chosen)
+        assert reply.ok and not reply.body, reply.body
+        stage.settle()
+
+    prepare.__name__ = "+".join(policies)
+    return prepare
+
+
+inline = only("base", "old")
+version = only("ManyOwn")
+replacement = only("AmazonRDSFullAccess")
+everything = only("base", "old", "ManyOwn", "AmazonRDSFullAccess")
 
 
 def quarantine(stage: Stage) -> None:
