@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check run picture bench clean
+.PHONY: demo test sweep check run picture bench clean
 
 demo: .venv/dev  ## a whole world to try it in; SCRIPT=1 plays the story and checks it
 	$(BIN)/python -m tests.sandbox $(if $(SCRIPT),--script)
 
 test: check  ## everything that CI runs
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+sweep: .venv/dev  ## the sweeps of faults and deaths that take longer: a quarter of an hour
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
 
 check: .venv/dev  ## style and types
 	$(BIN)/ruff check

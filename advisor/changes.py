@@ -15,7 +15,7 @@ from advisor.core.lifecycle import Event
 from advisor.core.model import Entity, Failure, Granularity, JobState, Report, Snapshot
 from advisor.core.removal import Entry, Moved, Plan, Standing, StepState, Ticket, TicketState, Treatment
 from advisor.core.report import protected
-from advisor.core.standing import Found, found, moved, remaining, way_back, whole
+from advisor.core.standing import Found, found, may_be_there, moved, remaining, way_back, whole
 from advisor.desk import Desk
 from advisor.edges.aws import Session
 from advisor.tickets import redraw, reply, tell
@@ -88,6 +88,9 @@ def _check(desk: Desk, ticket: Ticket, plan: Plan, entity: Entity) -> bool:
         return False
     job_now = store.jobs.get(ticket.job_id)
     if job_now is None or job_now.state not in {JobState.DONE, JobState.FAILED}:
+        return False
+    if job_now.failure and job_now.failure.code in {"recreated", "gone"}:
+        _stop(desk, ticket, (Moved(job_now.failure.code, entity.name),), None)
         return False
     if job_now.state is JobState.FAILED or job_now.report_id is None:
         _no_look(desk, ticket, job_now.failure or Failure("report_failed"))
@@ -253,7 +256,6 @@ def _write(desk: Desk, ticket: Ticket, entity: Entity, entry: Entry) -> bool:
         request_id = desk.aws.writer.write(permit)
     except Unreachable as error:  # nobody knows: settled by looking
         log.warning("step.unknown ticket=%d place=%d call=%s", ticket.id, entry.place, error.call)
-        store.steps.answered(entry.id, error.request_id)
         return True
     except Missing:  # what was to go is gone, or never was: the look tells
         return True
@@ -327,7 +329,7 @@ def _stop(desk: Desk, ticket: Ticket, what: tuple[Moved, ...], failure: Failure 
     with store.transaction():
         fresh = store.tickets.get(ticket.id) or ticket
         entries = store.steps.of(ticket.id)
-        touched = [e for e in entries if e.state in {StepState.DONE, StepState.BEGUN} or e.back]
+        touched = [e for e in entries if e.back or may_be_there(e)]
         if fresh.state is TicketState.APPROVED and failure and not _gone(what):
             _no_look(desk, ticket, failure)
             return

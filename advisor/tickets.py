@@ -19,7 +19,7 @@ from advisor.core.model import Entity, Failure, Snapshot
 from advisor.core.offer import offer
 from advisor.core.plan import Nothing, make
 from advisor.core.removal import Offer, Operation, Plan, Press, Standing, StepState, Ticket, TicketState, Verb
-from advisor.core.standing import Found, found
+from advisor.core.standing import Found, found, may_be_there
 from advisor.desk import Desk
 from advisor.readings import Reading
 
@@ -314,7 +314,7 @@ def _reject(desk: Desk, ticket: Ticket, press: Press) -> str:
 
 def _cancel(desk: Desk, ticket: Ticket, press: Press) -> str:
     store, now = desk.store, desk.clock()
-    if any(e.state in {StepState.BEGUN, StepState.DONE} for e in store.steps.of(ticket.id)):
+    if any(may_be_there(e) for e in store.steps.of(ticket.id)):
         return "begun"  # something may be written: it is retried or rolled back, never just closed
     if not store.tickets.move(ticket.id, ticket.state, Event.CANCELLED, now, by=press.user):
         return "late"

@@ -82,10 +82,17 @@ def test_every_refusal_says_that_nothing_was_started(reason: str) -> None:
 @pytest.mark.parametrize("auditor", ["", "guest", "auditor", "unknown"])
 @pytest.mark.parametrize("may", [True, False])
 @pytest.mark.parametrize("groups", [(), ("S1", "S2"), tuple(f"S{n:08}" for n in range(200))])
-def test_whoami(auditor: str, may: bool, groups: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("writes", [True, False])
+def test_whoami(auditor: str, may: bool, groups: tuple[str, ...], writes: bool) -> None:
     """What the person may do, by the settings of now."""
-    payload = answer(answers.whoami(auditor=auditor, groups=groups, approver=may, admin=may, approvals=2))
+    payload = answer(
+        answers.whoami(
+            auditor=auditor, groups=groups, approver=may, admin=may, approvals=2, own=may, writes=writes
+        )
+    )
     assert ("may not audit" in payload["text"]) is bool(auditor)
+    assert ("2 approvals are needed" in str(payload["blocks"])) is writes
+    assert ("tickets are advice" in str(payload["blocks"])) is not writes
 
 
 @pytest.mark.parametrize("count", [0, 1, 99, 503])

@@ -53,6 +53,7 @@ def test_tokens_are_enough(env: pytest.MonkeyPatch) -> None:
         "iam_audit_ticket_days": 7,
         "iam_audit_protect": (),
         "iam_audit_owner_tag": "owner",
+        "iam_audit_iac_tags": ("aws:cloudformation:stack-name", "terraform", "managed-by"),
         "iam_audit_hold_days": 7,
         "iam_audit_watch_days": 14,
         "iam_audit_replay_seconds": 120,

@@ -210,6 +210,10 @@ def test_the_way_back_starts_from_wherever_the_change_stopped(
     entries += journal(plan, way_back(plan, entries, catalogue()), 2, back=True)
     now = carried_out(plan.basis, entries)
     assert (now.inline, now.attached) == (plan.basis.inline, plan.basis.attached)
+    for was in plan.basis.managed:
+        is_ = now.policy(was.arn)
+        assert is_
+        assert sorted(v.text for v in is_.versions) == sorted(v.text for v in was.versions)
     assert whole(plan, entries)
 
 

@@ -192,6 +192,12 @@ def _moved_policy(was: Managed, now: Managed | None) -> list[Moved]:
     return told
 
 
+def may_be_there(entry: Entry) -> bool:
+    """Whether a write took place, or may have: AWS took it, or looking told neither the one nor the other."""
+    unseen = entry.failure is not None and entry.failure.code == "unseen"
+    return entry.state in {StepState.DONE, StepState.BEGUN} or unseen or bool(entry.request_id)
+
+
 # -- the way back --------------------------------------------------------------------------------------------------
 
 
@@ -268,7 +274,7 @@ def _back_version(
     live = policy.default
     pruned, ours = _pruned(was, policy)
     goal = _goal(edit, chosen, catalogue) if chosen else was.default.text
-    if goal is None or (live.text == goal and not ours):
+    if goal is None or (live.text == goal and not ours and not pruned):
         return []
     steps: list[Step] = []
     if not chosen and policy.version(was.default.id):
