@@ -29,6 +29,7 @@ OPTIONAL = {
     "groups:history": "the same in private channels",
     "im:history": "the same in direct messages",
     "im:write": "the same in direct messages",
+    "users:read.email": "an owner tag that holds an e-mail address names nobody",
 }
 
 Line = tuple[str, bool, str]
@@ -116,6 +117,7 @@ def _aws(config: Config) -> Iterator[Line]:
         named=config.named_accounts,
         organization=config.iam_audit_accounts == "organization",
         read_role=config.iam_audit_read_role or "",
+        write_role=config.iam_audit_write_role or "",
         clock=now,
     )
     try:
@@ -131,6 +133,8 @@ def _aws(config: Config) -> Iterator[Line]:
         return
     for account in accounts:
         yield from _account(aws, account)
+        if aws.writer.may_write:
+            yield _write_role(aws, account)
 
 
 def _account(aws: Aws, account: Account) -> Iterator[Line]:
@@ -148,6 +152,16 @@ def _account(aws: Aws, account: Account) -> Iterator[Line]:
             yield f"{name}: {error.call}", not refused, error.message[:200] if refused else ""
         else:
             yield f"{name}: {call}", True, ""
+
+
+def _write_role(aws: Aws, account: Account) -> Line:
+    """Whether the write role opens. What it allows inside is not tried: that would be a write."""
+    name = f"AWS {account.alias or account.id}: write role"
+    try:
+        aws.writer.try_entering(account.id)
+    except AwsError as error:
+        return name, False, f"{error.call}: {error.role or account.id}: {error.message[:200]}"
+    return name, True, f"{aws.writer.role}, entered with a session that may do nothing"
 
 
 def _probes(aws: Aws, session: Session) -> list[tuple[str, Callable[[], object]]]:
@@ -206,5 +220,6 @@ def _probes(aws: Aws, session: Session) -> list[tuple[str, Callable[[], object]]
         asked("list_groups_for_user", "iam:ListGroupsForUser", UserName=none),
         asked("get_policy", "iam:GetPolicy", PolicyArn=policy),
         asked("get_policy_version", "iam:GetPolicyVersion", PolicyArn=policy, VersionId="v1"),
+        asked("list_policy_versions", "iam:ListPolicyVersions", PolicyArn=policy),
         asked("list_entities_for_policy", "iam:ListEntitiesForPolicy", PolicyArn=policy),
     ]

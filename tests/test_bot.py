@@ -377,12 +377,31 @@ def test_check(demo: Demo, tmp_path: Path) -> None:
         "database",
         "AWS identity",
         "AWS prod: iam:GetRole",
+        "AWS prod: iam:ListPolicyVersions",
     ):
         assert any(line.startswith(f"ok    {part}") for line in lines), part  # fmt: skip
+    assert "write role" not in ended.stdout, "none is set, so none is tried"
     assert not (tmp_path / "bot.db").exists()
     assert {
         o for o in demo.aws.operations() if not o.startswith(("Get", "List", "Generate", "AssumeRole"))
     } == set()
+
+
+def test_check_of_the_write_role(demo: Demo, tmp_path: Path) -> None:
+    """Entered by a session that may do nothing, in the own account too; where there is none, said by name."""
+    demo.aws.calls.clear()
+    ended = _run(demo, tmp_path, "check", IAM_AUDIT_WRITE_ROLE=story.WRITE_ROLE)
+    lines = [line for line in ended.stdout.splitlines() if "write role" in line]
+    assert ended.returncode == 1
+    assert [line.split(": ")[0] for line in lines] == ["ok    AWS prod", "ok    AWS dev", "FAIL  AWS data"]
+    assert f"role/{story.WRITE_ROLE}" in lines[-1]
+    assert not [
+        o for o in demo.aws.operations() if not o.startswith(("Get", "List", "Generate", "AssumeRole"))
+    ]
+    entered = [c.params for c in demo.aws.calls if c.params.get("RoleArn", "").endswith(story.WRITE_ROLE)]
+    nothing = {"Effect": "Deny", "Action": "*", "Resource": "*"}
+    assert entered
+    assert all(json.loads(p["Policy"])["Statement"] == [nothing] for p in entered)
 
 
 def test_check_where_an_account_refuses(demo: Demo, tmp_path: Path) -> None:

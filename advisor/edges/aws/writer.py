@@ -55,21 +55,7 @@ class Writer:
         statement: dict[str, Any] = {"Effect": "Allow", "Action": actions, "Resource": resource}
         if condition:
             statement["Condition"] = {"ArnEquals": {"iam:PolicyARN": condition}}
-        role = self.role_arn(entity.account)
-        try:
-            answer = call(
-                self._sessions.client("sts").assume_role,
-                "sts:AssumeRole",
-                entity.account,
-                RoleArn=role,
-                RoleSessionName=name,
-                DurationSeconds=_SECONDS,
-                Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
-            )
-        except AwsError as error:
-            error.role = role
-            raise
-        keys = answer["Credentials"]
+        keys = self._enter(entity.account, name, statement)
         client = self._sessions.client(
             "iam",
             once=True,
@@ -79,6 +65,29 @@ class Writer:
         )
         method = getattr(client, _snake(permission.removeprefix("iam:")))
         return Permit(method, permission, entity.account, parameters)
+
+    def try_entering(self, account: str) -> None:
+        """Whether the write role can be assumed, in a session that may do nothing. Raises what AssumeRole raises."""
+        self._enter(account, "iam-audit-check", {"Effect": "Deny", "Action": "*", "Resource": "*"})
+
+    def _enter(self, account: str, name: str, statement: dict[str, Any]) -> dict[str, Any]:
+        """Credentials of the write role in an account, for what the statement allows and no more."""
+        role = self.role_arn(account)
+        try:
+            answer = call(
+                self._sessions.client("sts").assume_role,
+                "sts:AssumeRole",
+                account,
+                RoleArn=role,
+                RoleSessionName=name,
+                DurationSeconds=_SECONDS,
+                Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+            )
+        except AwsError as error:
+            error.role = role
+            raise
+        keys: dict[str, Any] = answer["Credentials"]
+        return keys
 
     def write(self, permit: Permit) -> str:
         """Make the one call; AWS's request id. Unreachable means that nobody knows whether it took place."""
