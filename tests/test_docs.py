@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import fnmatch
+import itertools
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import handlers
-from advisor.core import errors
-from advisor.core.model import Finding, RequestState, Usage, Verdict, Why
+from advisor.core import errors, lifecycle, report
+from advisor.core.model import Entity, Finding, Kind, RequestState, Usage, Verdict, Why
+from advisor.core.removal import Kept, Operation, Step, TicketState, Verb
+from advisor.edges.aws import writer
 from advisor.edges.config import Config
 from handlers import access, check, commands
-from handlers.blocks import words
+from handlers.blocks import ticket_words, words
 from handlers.files import COLUMNS
+from tests.sandbox import world
 
 ROOT = Path(__file__).parent.parent
 DOCS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -60,7 +65,7 @@ def default(name: str) -> str:
         return "(needed)"
     if field.default in (None, ()):
         return "(none)"
-    value = str(field.default)
+    value = ",".join(field.default) if isinstance(field.default, tuple) else str(field.default)
     return f"`{value.lower() if isinstance(field.default, bool) else value}`"
 
 
@@ -99,14 +104,18 @@ def test_every_option_is_documented(option: str) -> None:
 
 def test_what_is_documented_can_be_typed() -> None:
     """Every command of the document is understood, with every option."""
-    examples = {"NAME": "DBAdminRole", "ARN": "arn:aws:iam::111111111111:role/DBAdminRole"}
+    examples = {"NAME": "DBAdminRole", "ARN": "arn:aws:iam::111111111111:role/DBAdminRole", "N": "12"}
     lines = [word for cells in rows("docs/commands.md", "Commands") for word in code(cells[0])]
     typed = [line.removeprefix(handlers.COMMAND) for line in lines if line.startswith(handlers.COMMAND)]
     extra = [line for line in lines if not line.startswith(handlers.COMMAND)]
-    assert len(typed) == len(commands.KINDS) + len(commands.LONE) + 2  # by ARN, and nothing
+    of_tickets = [f"tickets {which}" for which in commands.WHICH] + [
+        f"{word} N" for word in commands.NUMBERED
+    ]
+    more = {"ARN", "", "tickets", "tickets role NAME", "log export", *of_tickets}
+    assert {t.strip() for t in typed} == {f"{k} NAME" for k in commands.KINDS} | {*commands.LONE} | more
     for line in typed:
-        words = [examples.get(w, w) for w in line.split()]
-        assert not isinstance(commands.parse(" ".join(words)), commands.UsageError), line
+        typed_words = [examples.get(w, w) for w in line.split()]
+        assert not isinstance(commands.parse(" ".join(typed_words)), commands.UsageError), line
     for option in extra:
         words = option.replace("1..400", "400").replace("ALIAS", "prod").replace("=ID", "=111111111111")
         assert not isinstance(commands.parse(f"role DBAdminRole {words}"), commands.UsageError), option
@@ -120,8 +129,9 @@ def test_every_id_is_documented(name: str) -> None:
 
 def test_no_button_is_documented_that_is_not_there() -> None:
     """The table of buttons is the table of handlers."""
-    shown = {w for cells in rows("docs/commands.md", "The card") for w in code(cells[1])}
-    assert shown == set(handlers.ACTIONS)
+    parts = ("The card", "The card of a ticket")
+    shown = [w for part in parts for cells in rows("docs/commands.md", part) for w in code(cells[1])]
+    assert sorted(shown) == sorted({*handlers.ACTIONS})
 
 
 @pytest.mark.parametrize("word", [*COLUMNS, *Usage, *Verdict])
@@ -136,6 +146,7 @@ DETAILS = {
     Why.YOUNG: "2027-02-10",
     Why.AWS_MANAGED: "ReadOnlyAccess",
     Why.ADMIN: "AdministratorAccess",
+    Why.KEPT: "2027-01-31",
 }
 
 
@@ -188,16 +199,22 @@ def spread(names: set[str], slot: str) -> set[str]:
     return {name.replace(slot, noun) for name in names for noun in NOUNS}
 
 
+def readers() -> str:
+    """The code that calls AWS to read: everything but the one module that writes."""
+    paths = [p for p in sorted(ROOT.glob("advisor/edges/aws/*.py")) if p.name != "writer.py"]
+    return "\n".join(path.read_text("utf-8") for path in paths)
+
+
 def test_the_read_policy_is_what_the_code_names() -> None:
     """Least privilege: each permission that a call reports when it is refused, and no other."""
-    named = set(re.findall(r'f?"(iam:[A-Za-z{}]+)"', source("advisor/edges/aws/*.py")))
+    named = set(re.findall(r'f?"(iam:[A-Za-z{}]+)"', readers()))
     assert read_policy() == spread(named, "{noun}")
     assert sorted(read_policy()) == policy("docs/iam-read-policy.json")[0]["Action"], "each once, in order"
 
 
 def test_the_read_policy_is_what_the_code_calls() -> None:
     """The same from the boto3 methods, because a name beside a call could be another call's."""
-    text = source("advisor/edges/aws/*.py")
+    text = readers()
     called = set(re.findall(r"\biam\.([a-z_]+)", text))
     called |= set(re.findall(r'getattr\((?:session\.)?iam, f"([a-z_{}]+)"\)', text))
     methods = {n for n in spread(called, "{kind}") if n.startswith(("get_", "list_", "generate_"))}
@@ -218,9 +235,158 @@ def test_the_bots_own_permissions() -> None:
     named = set(re.findall(r'"((?:sts|organizations):[A-Za-z]+)"', source("advisor/edges/aws/*.py")))
     enter, listing = policy("docs/iam-bot-policy.json")
     assert named - {"sts:GetCallerIdentity"} == {enter["Action"], listing["Action"]}
-    assert enter["Resource"] == f"arn:aws:iam::*:role/{Config.model_fields['iam_audit_read_role'].default}"
+    read_role = Config.model_fields["iam_audit_read_role"].default
+    assert enter["Resource"] == [f"arn:aws:iam::*:role/{r}" for r in (read_role, world.WRITE_ROLE)]
     (trust,) = policy("docs/iam-read-trust.json")
     assert trust["Action"] == enter["Action"]
+
+
+# -- AWS, the write role ---------------------------------------------------------------------------------------------
+
+ACCOUNT = "arn:aws:iam::111111111111"
+OWN = f"{ACCOUNT}:policy/team/IAMAudit-etl-t7"
+THEIRS = f"{ACCOUNT}:policy/team/DBTools"
+OF_A_POLICY = {
+    Operation.CREATE_VERSION,
+    Operation.SET_DEFAULT,
+    Operation.DELETE_VERSION,
+}
+
+
+@dataclass(frozen=True)
+class Called:
+    """A call that a step makes: its permissions and the ARN that they are for."""
+
+    permissions: tuple[str, ...]
+    arn: str
+
+
+def calls_of(entity: Entity) -> list[Called]:
+    """Every call that the writer can make for an entity: each operation, as a plan words it."""
+    found = []
+    for operation in Operation:
+        if entity.kind is Kind.POLICY and operation not in OF_A_POLICY:
+            continue
+        made = operation in {Operation.CREATE_POLICY, Operation.DELETE_POLICY}
+        arn = OWN if made else entity.arn if entity.kind is Kind.POLICY else THEIRS
+        tags = (("iam-audit:ticket", "7"),) if operation is Operation.CREATE_POLICY else ()
+        step = Step(operation, arn.rpartition("/")[2], arn, "{}", "{}", "v1", tags=tags)
+        permission, resource, parameters, _ = writer._call_of(entity, step)
+        extra = ("iam:TagPolicy",) if parameters.get("Tags") else ()
+        found.append(Called((permission, *extra), resource))
+    return found
+
+
+def entity_of(kind: Kind, name: str = "etl", path: str = "/team/") -> Entity:
+    return Entity("111111111111", kind, name, f"{ACCOUNT}:{kind}{path}{name}", "AIDA1", path)
+
+
+def listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def decided(action: str, arn: str) -> str:
+    """What the write policy says to a call: Deny, Allow, or nothing. In ARNs * spans slashes, as IAM has it."""
+    said = {
+        s["Effect"]
+        for s in policy("docs/iam-write-policy.json")
+        if any(fnmatch.fnmatchcase(action, a) for a in listed(s["Action"]))
+        and any(fnmatch.fnmatchcase(arn, r) for r in listed(s["Resource"]))
+    }
+    return "Deny" if "Deny" in said else "Allow" if said else ""
+
+
+def write_policy() -> set[str]:
+    allowed = [s for s in policy("docs/iam-write-policy.json") if s["Effect"] == "Allow"]
+    actions = [a for s in allowed for a in s["Action"]]
+    assert len(actions) == len(set(actions)), "each once"
+    assert all(s["Action"] == sorted(s["Action"]) for s in allowed), "in order"
+    return set(actions)
+
+
+def test_the_write_policy_is_what_the_writer_calls() -> None:
+    """Least privilege: every operation for every kind of entity, and nothing else; the sandbox's role has the same."""
+    called = {p for kind in Kind for call in calls_of(entity_of(kind)) for p in call.permissions}
+    assert write_policy() == called
+    assert set(world.WRITE_ACTIONS) == called
+    named = set(re.findall(r'f?"(iam:[A-Za-z{}]+)"', read("advisor/edges/aws/writer.py"))) - {"iam:PolicyARN"}
+    assert spread(named, "{noun}") == called
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_the_write_policy_allows_every_step(kind: Kind) -> None:
+    """On the ARN that the step names, the own policies of the bot by their name."""
+    for call in calls_of(entity_of(kind)):
+        assert {decided(p, call.arn) for p in call.permissions} == {"Allow"}, call
+
+
+def test_the_write_policy_stays_in_its_account() -> None:
+    """No resource but users, roles, groups and policies of the account; AWS's own policies are not writable anyway."""
+    resources = [r for s in policy("docs/iam-write-policy.json") for r in listed(s["Resource"])]
+    assert all(re.match(rf"{ACCOUNT}:(role|user|group|policy)/", r) for r in resources)
+
+
+@pytest.mark.parametrize("action", ["iam:CreatePolicy", "iam:DeletePolicy", "iam:TagPolicy"])
+def test_only_the_bots_own_policies_are_made_and_deleted(action: str) -> None:
+    """A policy of somebody else cannot be deleted, whatever its path."""
+    assert decided(action, OWN) == decided(action, f"{ACCOUNT}:policy/IAMAudit-etl-t7") == "Allow"
+    assert decided(action, THEIRS) == decided(action, f"{ACCOUNT}:policy/DBTools") == ""
+
+
+NEVER = [
+    entity_of(Kind.ROLE, "iam-audit-read", "/"),
+    entity_of(Kind.ROLE, "iam-audit-write", "/"),
+    entity_of(Kind.ROLE, "iam-audit", "/"),
+    entity_of(Kind.ROLE, "iam-audit-write", "/team/"),
+    entity_of(Kind.USER, "iam-audit", "/"),
+    entity_of(Kind.POLICY, "iam-audit-write", "/"),
+    entity_of(Kind.ROLE, "AWSServiceRoleForRDS", "/aws-service-role/rds.amazonaws.com/"),
+    entity_of(
+        Kind.ROLE, "AWSReservedSSO_Admin_0123456789abcdef", "/aws-reserved/sso.amazonaws.com/eu-west-1/"
+    ),
+    entity_of(Kind.ROLE, "OrganizationAccountAccessRole", "/"),
+    entity_of(Kind.ROLE, "AWSControlTowerExecution", "/"),
+]
+
+
+@pytest.mark.parametrize("entity", NEVER, ids=lambda e: e.arn.rpartition(":")[2])
+def test_the_write_policy_denies_the_bot_itself_and_what_aws_owns(entity: Entity) -> None:
+    """Also where the bot were wrong."""
+    own = [c for c in calls_of(entity) if c.arn == entity.arn]
+    assert own
+    assert {decided(p, c.arn) for c in own for p in c.permissions} == {"Deny"}
+
+
+def test_the_deny_covers_what_the_bot_never_plans() -> None:
+    """Every glob of names that somebody else owns has an example above."""
+    for word, glob in report._NEVER_CHANGED:
+        assert fnmatch.filter([e.arn for e in NEVER], glob), word
+
+
+def test_the_write_policy_fits_into_a_role() -> None:
+    """An inline policy of a role has 10,240 characters without white space; a boundary has 6,144."""
+    assert len(re.sub(r"\s", "", read("docs/iam-write-policy.json"))) < 6144
+
+
+def test_the_write_trust_is_for_the_bot_alone() -> None:
+    """One principal, no root of an account, and only by the names that the bot gives its sessions."""
+    (trust,) = policy("docs/iam-write-trust.json")
+    (reading,) = policy("docs/iam-read-trust.json")
+    assert trust["Principal"] == reading["Principal"] == {"AWS": f"{ACCOUNT}:role/iam-audit"}
+    assert (trust["Effect"], trust["Action"]) == ("Allow", "sts:AssumeRole")
+    (glob,) = trust["Condition"]["StringLike"].values()
+    given = re.findall(
+        r'f?"(iam-audit-[^"]+)"', source("advisor/changes.py") + read("advisor/edges/aws/writer.py")
+    )
+    assert sorted(given) == ["iam-audit-check", "iam-audit-t{ticket.id}-r{entry.run}-s{entry.place}"]
+    assert all(fnmatch.fnmatchcase(name, glob) for name in given)
+    assert "iam-audit-t<ticket>-r<run>-s<step>" in code(read("docs/iam.md"))
+
+
+def test_every_write_is_explained() -> None:
+    """In docs/iam.md, each once and no other."""
+    shown = [w for cells in rows("docs/iam.md", "What each write is for") for w in code(cells[0])]
+    assert sorted(shown) == sorted(write_policy())
 
 
 def test_nothing_that_writes_is_allowed() -> None:
@@ -256,13 +422,13 @@ def error_codes() -> set[str]:
 def test_every_fault_is_documented() -> None:
     """With what it means and what helps, and no code that is none."""
     assert len(error_codes()) > 12
-    assert {
-        w for cells in rows("docs/operations.md", "Why an audit fails") for w in code(cells[0])
-    } == error_codes()
+    parts = ("Why an audit fails", "Why a ticket stops")
+    shown = [w for part in parts for cells in rows("docs/operations.md", part) for w in code(cells[0])]
+    assert sorted(shown) == sorted(error_codes())
 
 
-@pytest.mark.parametrize("state", RequestState)
-def test_every_state_is_documented(state: RequestState) -> None:
+@pytest.mark.parametrize("state", [*RequestState, *TicketState])
+def test_every_state_is_documented(state: RequestState | TicketState) -> None:
     """In the words that stand in the database."""
     assert str(state) in code(read("docs/operations.md").replace(" → ", "` → `"))
 
@@ -271,6 +437,90 @@ def test_every_exit_code_is_documented() -> None:
     """As bot.py defines them."""
     (line,) = re.findall(r"^OK, FAILED, WRONG, HELD = ([\d, ]+)$", read("bot.py"), re.MULTILINE)
     assert [cells[0] for cells in rows("docs/operations.md", "Running")][1:] == line.split(", ")
+
+
+# -- tickets ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_diagram_is_the_table_of_transitions() -> None:
+    """Every arrow, and no other; what nothing leaves leads to the end."""
+    (drawn,) = re.findall(r"```mermaid\nstateDiagram-v2\n(.*?)```", read("docs/tickets.md"), re.DOTALL)
+    lines = [line.strip() for line in drawn.strip().splitlines()]
+    arrows = [m.groups() for line in lines if (m := re.fullmatch(r"(\w+) --> (\w+): (\w+)", line))]
+    table = {(a.value, to.value, event.value) for (a, event), (to, _) in lifecycle.TABLE.items()}
+    assert sorted(arrows) == sorted(table)
+    ends = {f"{state} --> [*]" for state in lifecycle.ENDED}
+    assert {line for line in lines if "[*]" in line} == {"[*] --> draft"} | ends
+    assert len(lines) == len(table) + len(ends) + 1, "nothing else is drawn"
+
+
+def test_every_state_of_a_ticket_is_explained() -> None:
+    """Each once."""
+    shown = [w for cells in rows("docs/tickets.md", "The states") for w in code(cells[0])]
+    assert sorted(set(shown)) == sorted(TicketState)
+    assert len(shown) == len(set(shown))
+
+
+def codes_of(heading: str) -> list[str]:
+    """The codes of a table of docs/tickets.md; each row says what to do."""
+    found = [cells for cells in rows("docs/tickets.md", heading) if code(cells[0])]
+    assert all(len(cells) == 3 and all(cells) for cells in found)
+    return sorted(w for cells in found for w in code(cells[0]))
+
+
+def test_everything_that_can_move_is_explained() -> None:
+    """As the code names it, and as the card can say it."""
+    text = source("advisor/**/*.py")
+    calls = re.findall(r"\bMoved\(([^,]+),", text)
+    whats = set(itertools.chain.from_iterable(re.findall(r'"([a-z]+)"', c) for c in calls))
+    assert codes_of("When something moved") == sorted(whats)
+    (comment,) = re.findall(r"what: str  # ([a-z |]+)$", read("advisor/core/removal.py"), re.MULTILINE)
+    assert set(comment.split(" | ")) == whats
+
+
+def test_everything_that_stays_is_explained() -> None:
+    """Each reason, in the words of the card."""
+    shown = {cells[0].strip("`"): cells[1] for cells in rows("docs/tickets.md", "When something stays")}
+    assert {k: shown[k] for k in Kept} == {k: ticket_words._KEPT[k] for k in Kept}
+    assert codes_of("When something stays") == sorted(Kept)
+
+
+def test_every_failure_of_a_ticket_is_explained() -> None:
+    """What AWS's errors, the planning, the last look (a report) and the door can write on a ticket."""
+    stories = "".join(read(f"advisor/{name}.py") for name in ("tickets", "changes", "jobs"))
+    written = set(re.findall(r'(?:Failure\(\s*|\bcode=)"([a-z_]+)"', stories)) | {"forbidden"}
+    aws = {code_ for code_ in error_codes() if any(k.code == code_ for k in aws_errors())}
+    assert codes_of("When no ticket comes of it, or one stops") == sorted(written | aws)
+
+
+def aws_errors() -> list[type[errors.AwsError]]:
+    found: list[type[errors.AwsError]] = [errors.AwsError]
+    for kind in found:
+        found += kind.__subclasses__()
+    return found
+
+
+def test_who_may_is_the_code_s() -> None:
+    """The table's rows against `refusal`: for each verb, each thing that a person can be."""
+    told = {cells[0]: cells[1] for cells in rows("docs/tickets.md", "Who may do what")}
+    expected = {
+        "approve, reject": (Verb.APPROVE, Verb.REJECT),
+        "cancel": (Verb.CANCEL,),
+        "keep": (Verb.KEEP,),
+        "retry, roll back": (Verb.RETRY, Verb.ROLLBACK),
+    }
+    for row, verbs in expected.items():
+        for verb, (word, person) in itertools.product(
+            verbs,
+            {
+                "requester": lifecycle.Person(requester=True),
+                "approver": lifecycle.Person(approver=True),
+                "owner": lifecycle.Person(owner=True),
+                "admin": lifecycle.Person(admin=True),
+            }.items(),
+        ):
+            text = told[row].replace("who are not a requester of it", "")
+            assert (word in text) == (not lifecycle.refusal(verb, person)), (row, word)
 
 
 # -- the documents themselves ----------------------------------------------------------------------------------------
