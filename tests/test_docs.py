@@ -20,7 +20,7 @@ from advisor.core.removal import Kept, Operation, Step, TicketState, Verb
 from advisor.edges.aws import writer
 from advisor.edges.config import Config
 from handlers import access, check, commands
-from handlers.blocks import ticket_words, words
+from handlers.blocks import answers, ticket_words, words
 from handlers.files import COLUMNS
 from tests.sandbox import world
 
@@ -93,6 +93,12 @@ def test_every_command_is_documented(word: str) -> None:
     """Each word of the grammar has a row."""
     typed = [next(iter(code(cells[0])), "") for cells in rows("docs/commands.md", "Commands")]
     assert any(line.split()[:2] == [handlers.COMMAND, word] for line in typed)
+
+
+@pytest.mark.parametrize("word", [*commands.KINDS, *commands.LONE, *commands.OTHERS])
+def test_help_knows_every_command(word: str) -> None:
+    """What `help` shows is the grammar too."""
+    assert re.search(rf"\b{word}\b", answers._HELP)
 
 
 @pytest.mark.parametrize("option", [*(f"{key}=" for key in commands.KEYS), *commands.FLAGS])
