@@ -14,7 +14,13 @@ STATE_OF_A_TICKET = "SELECT * FROM ticket ORDER BY id"
 
 
 def button(
-    stage: Stage, action_id: str, row: int | str, user: str, channel: str = story.SECURITY, *, settle: bool = True
+    stage: Stage,
+    action_id: str,
+    row: int | str,
+    user: str,
+    channel: str = story.SECURITY,
+    *,
+    settle: bool = True,
 ) -> Reply:
     """Press a button of an old card; `row` is the ticket (or request) that it names."""
     slack = stage.slack
