@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from advisor import jobs, readings
 from advisor.core.errors import AwsError, Expired, Missing, Transient
-from advisor.core.lifecycle import PRESSABLE, Event, Person, refusal
+from advisor.core.lifecycle import Event, Person, outcome
 from advisor.core.model import Entity, Failure, Snapshot
 from advisor.core.offer import offer
 from advisor.core.plan import Nothing, make
@@ -256,16 +256,14 @@ def act(desk: Desk, press_id: int, person: Person) -> None:
         owner=bool(ticket.owner) and press.user == ticket.owner,
         has_approved=any(a.user == press.user for a in desk.store.tickets.approvals(ticket.id)),
     )
-    word = refusal(press.verb, person, self_approval=desk.config.iam_audit_self_approval)
-    if not word and ticket.state not in PRESSABLE[press.verb]:
-        word = "late"
+    word = outcome(press.verb, person, ticket.state, self_approval=desk.config.iam_audit_self_approval)
     if word:
         refuse(desk, press, ticket, word)
         return
     with desk.store.transaction():
-        outcome = _VERBS[press.verb](desk, ticket, press)
-        if outcome:
-            refuse(desk, press, ticket, outcome)
+        word = _VERBS[press.verb](desk, ticket, press)
+        if word:
+            refuse(desk, press, ticket, word)
         else:
             desk.store.presses.settle(press.id, "done")
 

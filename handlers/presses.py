@@ -16,7 +16,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from advisor import tickets
-from advisor.core.lifecycle import PRESSABLE, Person, refusal
+from advisor.core.lifecycle import Person, outcome
 from advisor.core.removal import Press, Ticket, TicketState, Verb
 from handlers.access import NoAnswer
 from handlers.actions import Body, Listeners
@@ -186,9 +186,7 @@ class TicketListeners:
                 admin=people.admin(user),
             )
             self_approval = self.on.desk.config.iam_audit_self_approval
-            word = refusal(verb, person, self_approval=self_approval)
-            if not word and found.state not in PRESSABLE[verb]:
-                word = "late"
+            word = outcome(verb, person, found.state, self_approval=self_approval)
         if word:
             return ticket_form.turned_away(callback, str(found.id), self._refused(found, verb, user, word))
         made = self.on.drawing.tickets.form(callback, found)

@@ -123,3 +123,9 @@ def refusal(verb: Verb, person: Person, *, self_approval: bool = False) -> str:
             return "" if person.owner or person.approver else "not_owner"
         case _:
             return "" if person.approver else "not_approver"
+
+
+def outcome(verb: Verb, person: Person, state: TicketState, *, self_approval: bool = False) -> str:
+    """Why nothing comes of a press, as a word, or an empty string. Whoever could have pressed earlier hears that it is late."""
+    word = refusal(verb, person, self_approval=self_approval)
+    return "late" if word in {"", "own", "twice"} and state not in PRESSABLE[verb] else word
