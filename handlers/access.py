@@ -22,6 +22,9 @@ KEPT = timedelta(minutes=5)
 
 _MOST = 5000
 
+_PASSING = {"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
+"""Words of Slack that say nothing of a group."""
+
 _EMAIL = re.compile(r"[^@\s<>]{1,64}@[^@\s<>]{1,255}")
 
 
@@ -124,8 +127,10 @@ class People:
             found = frozenset(self.client.usergroups_users_list(usergroup=group_id)["users"])
         except SlackApiError as error:
             # Without usergroups:read, or for a group that is gone, nobody is in it: fails closed.
-            if error.response.get("error") in {"ratelimited", "internal_error", "fatal_error"}:
-                raise NoAnswer(str(error.response.get("error"))) from error
+            word = str(error.response.get("error"))
+            # Where Slack answers with a page instead of JSON, the SDK writes a sentence here.
+            if word in _PASSING or not word.isidentifier():
+                raise NoAnswer(word) from error
             log.warning("usergroup.unreadable group=%s error=%s", group_id, error.response.get("error"))
             found = frozenset()
         except Exception as error:

@@ -170,7 +170,7 @@ class Intake:
         try:
             self.people.forget(user)
             word = self.people.refusal(user)
-            owner = keep is not None and (user == keep.user or user == self._owner(keep.entity_id))
+            owner = keep is not None and user == self._owner(keep.entity_id)
             person = Person(approver=self.people.approver(user), owner=owner)
         except NoAnswer:
             word, person = "unknown", Person()
