@@ -8,33 +8,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from tests.sandbox import world as story
 from tests.sandbox.aws import Aws
+from tests.sandbox.knobs import knobs
 from tests.sandbox.slack import Slack
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def knobs(aws: Aws, slack: Slack) -> list[dict[str, Any]]:
-    """What the page's World drawer can change."""
-
-    def attribute(holder: Any, name: str) -> dict[str, Any]:
-        return {"get": lambda: getattr(holder, name), "set": lambda value: setattr(holder, name, value)}
-
-    def once(method: str, **fault: Any) -> dict[str, Any]:
-        return {"get": lambda: False, "set": lambda _value: slack.fail(method, **fault)}
-
-    return [
-        {"id": "throttle", "label": "AWS limits the rate", "help": "Every call is refused", "kind": "toggle", **attribute(aws.knobs, "throttle")},
-        {"id": "polls", "label": "Polls a report takes", "help": "1 is quick", "kind": "number", **attribute(aws.knobs, "job_polls")},
-        {"id": "page", "label": "Rows a page", "help": "Small pages", "kind": "number", **attribute(aws.knobs, "page_size")},
-        {"id": "files", "label": "Files are allowed", "help": "Uploads", "kind": "toggle", **attribute(slack.state, "files_allowed")},
-        {"id": "post429", "label": "Next post: 429", "help": "Slack limits the rate once", "kind": "toggle", **once("chat.postMessage", retry_after=5)},
-        {"id": "postlost", "label": "Next post: answer lost", "help": "It is there, but the answer never comes", "kind": "toggle", **once("chat.postMessage", drop="after")},
-        {"id": "socket", "label": "Drop the socket", "help": "The connection is reset", "kind": "toggle", "get": lambda: False, "set": lambda _value: slack.drop_socket("rst")},
-    ]  # fmt: skip
 
 
 class Demo:
@@ -42,10 +22,11 @@ class Demo:
 
     def __init__(self, port: int = 0) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="iam-audit-demo-")
+        self.database = Path(self.folder.name) / "demo.db"
         self.aws = Aws().start()
         self.world = story.seed(self.aws)
         self.slack = Slack()
-        self.slack.knobs += knobs(self.aws, self.slack)
+        self.slack.knobs += knobs(self.aws, self.slack, self.database)
         self.slack.start(port)
         story.people(self.slack)
         self.bot: subprocess.Popen[bytes] | None = None
@@ -58,9 +39,11 @@ class Demo:
             "SLACK_BOT_TOKEN": self.slack.bot_token,
             "SLACK_APP_TOKEN": self.slack.app_token,
             "SLACK_API_URL": self.slack.api_url,
-            "IAM_AUDIT_DB": str(Path(self.folder.name) / "demo.db"),
+            "IAM_AUDIT_DB": str(self.database),
             "IAM_AUDIT_ACCOUNTS": story.ACCOUNTS,
-            "IAM_AUDIT_APPROVERS": story.APPROVERS,
+            "IAM_AUDIT_WRITE_ROLE": story.WRITE_ROLE,
+            "IAM_AUDIT_APPROVERS": f"{story.APPROVERS},{story.BOB}",
+            "IAM_AUDIT_ADMINS": story.ERIN,
         }
 
     def start_bot(self) -> None:
@@ -106,7 +89,8 @@ def main() -> int:
     with Demo(int(os.environ.get("DEMO_PORT", "0"))) as demo:
         demo.start_bot()
         print(
-            f"\n  IAM Audit sandbox: {demo.slack.url}/\n\n  Type /iam-audit role DBAdminRole account=prod. Ctrl-C ends it.\n",
+            f"\n  IAM Audit sandbox: {demo.slack.url}/\n\n  Type /iam-audit role DBAdminRole account=prod, then press “Open a ticket…”.\n"
+            "  alice asks, carol and bob approve, dave owns DBAdminRole, erin is the admin. Ctrl-C ends it.\n",
             flush=True,
         )
         try:

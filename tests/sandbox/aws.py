@@ -31,7 +31,7 @@ from tests.sandbox.callers import Caller
 class Fault:
     """What happens to a matching request: an AWS error, a dropped connection, a wait, half an answer."""
 
-    operation: str  # an IAM operation's name, or "*"
+    operation: str  # an IAM operation's name, "*", or "write" for whatever changes IAM
     account: str | None = None
     error: str = ""
     status: int = 0
@@ -44,7 +44,8 @@ class Fault:
     effect: bool = False  # with `error`: it is answered, and yet the effect took place
 
     def takes(self, operation: str, account: str) -> bool:
-        if self.operation not in {"*", operation} or self.account not in {None, account}:
+        kinds = {"*", operation, "" if iam_state.is_read(operation) or operation == "AssumeRole" else "write"}
+        if self.operation not in kinds or self.account not in {None, account}:
             return False
         if self.until is not None and time.monotonic() > self.until:
             return False

@@ -28,5 +28,7 @@ const KINDS = {
     "aria-checked": String(Boolean(knob.value)), "aria-label": knob.label,
     onclick: () => turn(!knob.value), ...more }),
   number: (knob, more, turn) => el("input", { type: "number", min: 0, value: knob.value, onchange: (event) => turn(Number(event.target.value)), ...more }),
+  choice: (knob, more, turn) => el("select", { onchange: (event) => turn(event.target.value), ...more },
+    knob.options.map((one) => el("option", { value: one, selected: one === knob.value }, one))),
   button: (knob, more, turn) => el("button", { type: "button", class: "button small", "aria-label": knob.label, onclick: () => turn(null), ...more }, "Do it"),
 };

@@ -249,7 +249,8 @@ class PageApi:
         return web.json_response({"ok": True})
 
     def _seen(self, knob: Json) -> Json:
-        return {k: v for k, v in knob.items() if k not in {"get", "set"}} | {"value": knob["get"]()}
+        seen = {k: v() if k == "options" else v for k, v in knob.items() if k not in {"get", "set"}}
+        return seen | {"value": knob["get"]()}
 
     async def turns(self, _request: web.Request) -> web.StreamResponse:
         return web.json_response(await asyncio.to_thread(lambda: [self._seen(k) for k in self.knobs]))
@@ -257,9 +258,12 @@ class PageApi:
     async def knob(self, request: web.Request) -> web.StreamResponse:
         told = await request.json()
         knob = next(k for k in self.knobs if k["id"] == told["id"])
-        await asyncio.to_thread(knob["set"], told["value"])
+        try:
+            done = await asyncio.to_thread(knob["set"], told["value"])
+        except ValueError as error:
+            return web.json_response({"ok": False, "error": str(error)})
         self.slack.touch()
-        return web.json_response({"ok": True})
+        return web.json_response({"ok": True, "result": done if isinstance(done, str) else ""})
 
 
 def _person(user: Json, team: str) -> Json:
