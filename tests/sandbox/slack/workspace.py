@@ -214,21 +214,23 @@ class Workspace:
         return [c.method for c in self.state.calls]
 
     def wait(self, found: Callable[[], Any], timeout: float = 8.0) -> Any:
-        """What `found` returns once it is something."""
+        """What `found` returns once it is something. It may ask the app: nothing is held while it looks."""
         until = time.monotonic() + timeout
-        with self.changed:
-            while True:
-                value = found()
-                if value:
-                    return value
-                left = until - time.monotonic()
-                if left <= 0:
-                    tail = "\n".join(
-                        f"{c.method} {str(c.args.get('text', ''))[:120]} -> {c.answer.get('ok')} {c.answer.get('error', '')}"
-                        for c in self.state.calls[-12:]
-                    )
-                    raise AssertionError(f"not within {timeout} s; the last calls:\n{tail}")
-                self.changed.wait(min(left, 0.2))
+        while True:
+            seen = self.state.changes
+            value = found()
+            if value:
+                return value
+            left = until - time.monotonic()
+            if left <= 0:
+                tail = "\n".join(
+                    f"{c.method} {str(c.args.get('text', ''))[:120]} -> {c.answer.get('ok')} {c.answer.get('error', '')}"
+                    for c in self.state.calls[-12:]
+                )
+                raise AssertionError(f"not within {timeout} s; the last calls:\n{tail}")
+            with self.changed:
+                if self.state.changes == seen:
+                    self.changed.wait(min(left, 0.2))
 
     # -- acting --------------------------------------------------------------------------------------------------
 
