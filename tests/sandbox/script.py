@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 import traceback
 from collections.abc import Callable
 from typing import Any
 
 from tests.sandbox import world as story
 from tests.sandbox.__main__ import Demo
+from tests.sandbox.script_tickets import Tickets
 from tests.scenarios.stage import words
 
 A, S = story.ALICE, story.SECURITY
@@ -18,9 +20,9 @@ def play() -> int:
     with Demo() as demo:
         try:
             demo.start_bot()
-            for number, step in enumerate(_STEPS, 1):
+            for number, step in enumerate((*_AUDITS, *Tickets().steps, ended), 1):
                 print(f"{number:2}. {step.__doc__}", flush=True)
-                print(f"      {step(demo)}", flush=True)
+                print(textwrap.indent(step(demo), " " * 6), flush=True)
         except Exception:
             traceback.print_exc()
             print(demo.log()[-3000:])
@@ -161,7 +163,7 @@ def ended(demo: Demo) -> str:
     return "exit 0"
 
 
-_STEPS = (
+_AUDITS = (
     ask,
     full_list,
     who_used,
@@ -177,5 +179,4 @@ _STEPS = (
     guest,
     refused_account,
     form,
-    ended,
 )

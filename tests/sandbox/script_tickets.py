@@ -1,0 +1,422 @@
+"""The story of removal tickets, told through the wire; whatever a step says was read from the world, not from the bot."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tests.sandbox import world as story
+from tests.sandbox.__main__ import ROOT, Demo
+from tests.sandbox.iam_state import is_read
+from tests.scenarios.stage import words
+
+Json = dict[str, Any]
+A, S = story.ALICE, story.SECURITY
+DB, DEPLOY, LEFT_OVER = "DBAdminRole", "deploy-service-02", "TestRole-DeleteLater"
+DENY_ALL = "arn:aws:iam::aws:policy/AWSDenyAll"
+KEPT = "kms"
+WHY = "Nobody has used these for a year; the database team knows"
+
+
+class Tickets:
+    """A method a step; its docstring is what happens, what it returns is what the world showed."""
+
+    def __init__(self) -> None:
+        self.before: Json = {}
+        self.number = 0  # of the ticket that is told of
+        self.taken: set[str] = set()
+
+    @property
+    def steps(self) -> tuple[Callable[[Demo], str], ...]:
+        """In this order."""
+        return (
+            self.form,
+            self.opened,
+            self.own_approval,
+            self.carried_out,
+            self.gone,
+            self.rolled_back,
+            self.is_back,
+            self.drifted,
+            self.used_again,
+            self.quarantined,
+            self.given_back,
+            self.kept,
+            self.lists,
+            self.rejected,
+            self.killed,
+            self.exported,
+        )
+
+    # -- the whole way and back ------------------------------------------------------------------------------------
+
+    def form(self, demo: Demo) -> str:
+        """alice presses “Open a ticket…” on the card of DBAdminRole: the form says what could go"""
+        self.before = _iam(demo)
+        view = _open(demo, A, "audit.ticket", _audit(demo, DB))
+        ticked = {
+            b["label"]["text"]: [o["text"]["text"] for o in b["element"].get("initial_options", [])]
+            for b in _inputs(view)
+            if b["block_id"] != "reason"
+        }
+        assert sum(map(len, ticked.values())) == 12, ticked
+        assert demo.slack.submit(A, {}).body, "a ticket without a reason"
+        return "\n".join(
+            f"{label}: {', '.join(names) or 'nothing ticked'}" for label, names in ticked.items()
+        )
+
+    def opened(self, demo: Demo) -> str:
+        """she gives a reason and sends it: a ticket stands, and nothing in AWS has changed"""
+        assert demo.slack.submit(A, {"reason": {"value": WHY}}).body in ({}, None)
+        card = _card(demo, "open", after=self.number)
+        self.number = _id(card)
+        assert WHY in words(card) and "remove 20 of 25 services" in words(card)
+        assert _iam(demo) == self.before
+        asked = demo.slack.wait(lambda: demo.slack.dms(story.DAVE))[-1]
+        assert "names you as its owner" in words(asked)
+        return f"{card['text']}\nto dave: {asked['text']}"
+
+    def own_approval(self, demo: Demo) -> str:
+        """alice approves her own ticket: refused, and only she sees that"""
+        said = _refused(demo, A, "ticket.approve", self.number)
+        assert _state(demo, self.number) == "open" and _iam(demo) == self.before
+        return said
+
+    def carried_out(self, demo: Demo) -> str:
+        """carol approves: the change is made step by step, each read back"""
+        done = len(demo.aws.calls)
+        _press(demo, story.CAROL, "ticket.approve", self.number)
+        card = _card(demo, "applied", self.number)
+        after = _iam(demo)
+        assert _differ(self.before, after) == {f"prod role/{DB}"}, _differ(self.before, after)
+        role, was = after[f"prod role/{DB}"], self.before[f"prod role/{DB}"]
+        self.taken = _services(was) - _services(role)
+        assert _services(role) == {"dynamodb", "s3", "secretsmanager"}, role
+        assert set(was["attached"]) - set(role["attached"]) == {"arn:aws:iam::aws:policy/AmazonRDSFullAccess"}
+        assert not set(role["attached"]) - set(was["attached"])
+        _reply(demo, self.number, "Applied")
+        return "\n".join([str(card["text"]), *_writes(demo, done), *_told(self.before, after)])
+
+    def gone(self, demo: Demo) -> str:
+        """the next audit no longer shows what was taken"""
+        return _text(demo, _audit(demo, DB), "2 of 5 services used")
+
+    def rolled_back(self, demo: Demo) -> str:
+        """bob rolls it back by the form: every document is byte for byte what it was"""
+        done = len(demo.aws.calls)
+        self._back(demo, story.BOB, self.number, "the nightly job failed")
+        assert _iam(demo) == self.before, _differ(self.before, _iam(demo))
+        text = self.before[f"prod role/{DB}"]["inline"]["db-admin-inline"]
+        return "\n".join([*_writes(demo, done), f"db-admin-inline has its {len(text)} characters back"])
+
+    def is_back(self, demo: Demo) -> str:
+        """the next audit shows it again"""
+        return _text(demo, _audit(demo, DB), "2 of 25 services used")
+
+    # -- what must not be carried out --------------------------------------------------------------------------------
+
+    def drifted(self, demo: Demo) -> str:
+        """bob asks for another role and may not approve it himself; somebody edits its policy by hand; carol approves: nothing is written"""
+        number = self._new(demo, story.BOB, DEPLOY)
+        refused = _refused(demo, story.BOB, "ticket.approve", number)
+        sid = demo.aws.meddle(story.PROD, DEPLOY)
+        moved, done = _iam(demo), len(demo.aws.calls)
+        _press(demo, story.CAROL, "ticket.approve", number)
+        card = _card(demo, "drifted", number)
+        assert "stopped before writing anything" in words(card), words(card)
+        assert _iam(demo) == moved and not _writes(demo, done), _writes(demo, done)
+        return f"{refused}\n{sid} was added by hand\n{card['text']}"
+
+    def used_again(self, demo: Demo) -> str:
+        """“Plan again…”; then the role uses a service that is to go; carol approves: nothing is written"""
+        view = _open(demo, story.BOB, "ticket.replan", _of(demo, self.number)["ts"])
+        assert view.get("submit")
+        assert demo.slack.submit(story.BOB, {"reason": {"value": WHY}}).body in ({}, None)
+        self.number = _id(_card(demo, "open", after=self.number))
+        arn = f"arn:aws:iam::{story.PROD}:role/{DEPLOY}"
+        demo.aws.use(story.PROD, arn, "ecr", demo.aws.clock())
+        moved, done = _iam(demo), len(demo.aws.calls)
+        _press(demo, story.CAROL, "ticket.approve", self.number)
+        card = _card(demo, "drifted", self.number)
+        assert "ecr" in words(card) and _iam(demo) == moved and not _writes(demo, done)
+        return str(card["text"])
+
+    # -- quarantine ------------------------------------------------------------------------------------------------
+
+    def quarantined(self, demo: Demo) -> str:
+        """TestRole-DeleteLater is quarantined: denied everything, its policies untouched"""
+        self.before = _iam(demo)
+        number = self._new(demo, A, LEFT_OVER, scope="all")
+        _press(demo, story.BOB, "ticket.approve", number)
+        card = _card(demo, "applied", number)
+        after = _iam(demo)
+        assert _differ(self.before, after) == {f"prod role/{LEFT_OVER}"}
+        role, was = after[f"prod role/{LEFT_OVER}"], self.before[f"prod role/{LEFT_OVER}"]
+        assert role == {**was, "attached": sorted([*was["attached"], DENY_ALL])}, role
+        return "\n".join([str(card["text"]), *_told(self.before, after)])
+
+    def given_back(self, demo: Demo) -> str:
+        """carol takes it out of quarantine again"""
+        self._back(demo, story.CAROL, self.number, "")
+        assert _iam(demo) == self.before
+        return str(_of(demo, self.number)["text"])
+
+    # -- deciding otherwise ------------------------------------------------------------------------------------------
+
+    def kept(self, demo: Demo) -> str:
+        """dave owns DBAdminRole: “Keep, because…” takes kms out of the open ticket; a new one without it takes its place"""
+        older = self._new(demo, A, DB)
+        card = _of(demo, older)
+        view = _open(demo, story.DAVE, "ticket.keep", card["ts"])
+        found = demo.slack.suggest(story.DAVE, view["id"], "ticket.keep.services", KEPT).body or {}
+        option = next(o for o in found["options"] if o["text"]["text"] == KEPT)
+        values = {"services": {"selected_options": [option]}, "reason": {"value": "The yearly key ceremony"}}
+        assert demo.slack.submit(story.DAVE, values).body in ({}, None)
+        closed = _card(demo, "superseded", older)
+        fresh = _card(demo, "open", after=older)
+        self.number = _id(fresh)
+        assert "remove 19 of 25 services" in words(fresh), words(fresh)
+        assert _iam(demo) == self.before
+        return f"{closed['text']}\n{fresh['text']}"
+
+    def lists(self, demo: Demo) -> str:
+        """tickets, ticket N, keeps and whoami, each answered privately"""
+        asked = {
+            "tickets": "1 ticket is not finished",
+            f"ticket {self.number}": f"Ticket {self.number}",
+            "keeps": KEPT,
+            "whoami": "pprove",
+        }
+        said = []
+        for command, wanted in asked.items():
+            heard = len(demo.slack.ephemerals(A))
+            assert demo.slack.command(A, S, command).ok
+
+            def answer(heard: int = heard, wanted: str = wanted) -> Any:
+                fresh = demo.slack.ephemerals(A)[heard:]
+                return next((e for e in fresh if wanted in words(e) + e["text"]), None)
+
+            said.append(f"{command}: {demo.slack.wait(answer)['text']}")
+        return "\n".join(said)
+
+    def rejected(self, demo: Demo) -> str:
+        """carol rejects the new one and says why"""
+        _open(demo, story.CAROL, "ticket.reject", _of(demo, self.number)["ts"])
+        why = "Not before the audit of December"
+        assert demo.slack.submit(story.CAROL, {"reason": {"value": why}}).body in ({}, None)
+        card = _card(demo, "rejected", self.number)
+        assert why in words(card) and _iam(demo) == self.before
+        return f"{card['text']} “{why}”"
+
+    # -- the worst moment --------------------------------------------------------------------------------------------
+
+    def killed(self, demo: Demo) -> str:
+        """kill -9 between a write and its answer; started again, the bot looks, and finishes without writing twice"""
+        number = self._new(demo, A, DB)
+        done = len(demo.aws.calls)
+        running = demo.bot
+        assert running is not None
+
+        def die(operation: str, phase: str) -> None:
+            if phase == "after" and not is_read(operation) and operation != "AssumeRole":
+                demo.aws.hook = None
+                os.kill(running.pid, signal.SIGKILL)
+
+        demo.aws.hook = die
+        _press(demo, story.CAROL, "ticket.approve", number)
+        demo.slack.wait(lambda: running.poll() is not None, 15)
+        half = _writes(demo, done)
+        assert len(half) == 1, half
+        assert _state(demo, number) in {"open", "approved", "applying"}
+        demo.stop_bot(kill=True)
+        demo.start_bot()
+        card = _card(demo, "applied", number, seconds=30)
+        after, wrote = _iam(demo), _writes(demo, done)
+        assert len(wrote) == len(set(wrote)) == 2, wrote
+        assert _services(after[f"prod role/{DB}"]) == {"dynamodb", "s3", "secretsmanager", KEPT}
+        return "\n".join([f"dead after: {half[0]}", f"then: {wrote[1]}", str(card["text"])])
+
+    # -- the log -------------------------------------------------------------------------------------------------------
+
+    def exported(self, demo: Demo) -> str:
+        """erin, the admin, exports the log; `bot.py verify` finds it whole, and broken once a row of it is changed"""
+        assert demo.slack.command(story.ERIN, S, "log export").ok
+
+        def files() -> Any:
+            dm = demo.slack.dm_of(story.ERIN)
+            return [f for m in demo.slack.state.messages.get(dm, []) for f in m.get("files") or []]
+
+        (told,) = demo.slack.wait(files, 15)
+        content = demo.slack.state.files[told["id"]]["content"]
+        path = demo.database.with_name("log.jsonl")
+        path.write_bytes(content)
+        code, said = _verify(path)
+        assert code == 0 and "whole" in said, said
+        assert str(WHY) in content.decode()
+        path.write_bytes(content.replace(WHY.encode(), b"Somebody else said so", 1))
+        broken, where = _verify(path)
+        assert broken == 1, where
+        return f"{told['name']}: {said}\nwith one word changed: {where}"
+
+    # -- of several steps ------------------------------------------------------------------------------------------------
+
+    def _new(self, demo: Demo, user: str, role: str, scope: str = "") -> int:
+        """Audit, open the form, send it with what is ticked by itself."""
+        view = _open(demo, user, "audit.ticket", _audit(demo, role, user))
+        values: dict[str, Json] = {"reason": {"value": WHY}}
+        if scope:
+            field = next(b for b in _inputs(view) if b["block_id"] == "scope")
+            chosen = next(o for o in field["element"]["options"] if o["value"] == scope)
+            values["scope"] = {"selected_option": chosen}
+        assert demo.slack.submit(user, values).body in ({}, None)
+        self.number = _id(_card(demo, "open", after=self.number))
+        return self.number
+
+    def _back(self, demo: Demo, user: str, number: int, why: str) -> None:
+        view = _open(demo, user, "ticket.rollback", _of(demo, number)["ts"])
+        assert "This writes to AWS" in str(view["blocks"])
+        assert demo.slack.submit(user, {"reason": {"value": why}}).body in ({}, None)
+        _card(demo, "rolled_back", number)
+
+
+# -- what people do --------------------------------------------------------------------------------------------------
+
+
+def _audit(demo: Demo, role: str, user: str = A) -> str:
+    """Ask anew; the card once it is the result."""
+    known = {m["ts"] for m in demo.slack.messages(S)}
+    assert demo.slack.command(user, S, f"role {role} account=prod fresh").ok
+
+    def done() -> Any:
+        fresh = [m for m in demo.slack.messages(S) if m["ts"] not in known]
+        return next((m["ts"] for m in fresh if _payload(m).get("state") == "done"), None)
+
+    return str(demo.slack.wait(done, 20))
+
+
+def _open(demo: Demo, user: str, action: str, ts: str) -> Json:
+    """Press a button that opens a form; the form once it is filled."""
+    assert demo.slack.click(user, S, action, ts=ts).ok
+
+    def filled() -> Any:
+        view = demo.slack.view(user) or {}
+        return view if view.get("submit") else None
+
+    return dict(demo.slack.wait(filled, 15))
+
+
+def _press(demo: Demo, user: str, action: str, number: int) -> None:
+    assert demo.slack.click(user, S, action, ts=_of(demo, number)["ts"]).ok
+
+
+def _refused(demo: Demo, user: str, action: str, number: int) -> str:
+    heard, public = len(demo.slack.ephemerals(user)), len(demo.slack.thread(S, _of(demo, number)["ts"]))
+    _press(demo, user, action, number)
+    told = demo.slack.wait(lambda: demo.slack.ephemerals(user)[heard:])[0]
+    assert "Nothing was changed" in words(told), words(told)
+    assert len(demo.slack.thread(S, _of(demo, number)["ts"])) == public
+    return f"only {demo.slack.state.users[user]['name']} sees: {told['text']}"
+
+
+# -- what the world shows --------------------------------------------------------------------------------------------
+
+
+def _payload(message: Json) -> Json:
+    return dict(message.get("metadata", {}).get("event_payload", {}))
+
+
+def _id(card: Json) -> int:
+    return int(_payload(card)["id"])
+
+
+def _cards(demo: Demo) -> list[Json]:
+    shown = demo.slack.messages(S)
+    return [m for m in shown if m.get("metadata", {}).get("event_type") == "iam_audit.ticket"]
+
+
+def _of(demo: Demo, number: int) -> Json:
+    return next(m for m in _cards(demo) if _id(m) == number)
+
+
+def _state(demo: Demo, number: int) -> str:
+    return str(_payload(_of(demo, number))["state"])
+
+
+def _card(demo: Demo, state: str, number: int = 0, *, after: int = 0, seconds: float = 15) -> Json:
+    """The card of a ticket (or of a later one) once it is in this state."""
+
+    def found() -> Any:
+        rows = [m for m in _cards(demo) if (_id(m) == number if number else _id(m) > after)]
+        return next((m for m in rows if _payload(m)["state"] == state), None)
+
+    return dict(demo.slack.wait(found, seconds))
+
+
+def _reply(demo: Demo, number: int, says: str) -> None:
+    ts = _of(demo, number)["ts"]
+    demo.slack.wait(lambda: any(says in words(m) for m in demo.slack.thread(S, ts)))
+
+
+def _text(demo: Demo, ts: str, says: str) -> str:
+    card = next(m for m in demo.slack.messages(S) if m["ts"] == ts)
+    assert says in words(card), words(card)
+    return str(card["text"])
+
+
+def _inputs(view: Json) -> Iterator[Json]:
+    return (b for b in view["blocks"] if b["type"] == "input")
+
+
+def _iam(demo: Demo) -> Json:
+    """All of IAM, in every account."""
+    accounts = {"prod": story.PROD, "dev": story.DEV, "data": story.DATA}
+    return {
+        f"{alias} {k}": v for alias, number in accounts.items() for k, v in demo.aws.state(number).items()
+    }
+
+
+def _differ(before: Json, after: Json) -> set[str]:
+    return {k for k in before.keys() | after.keys() if before.get(k) != after.get(k)}
+
+
+def _services(role: Json) -> set[str]:
+    texts = [json.loads(text) for text in role["inline"].values()]
+    return {a.partition(":")[0] for text in texts for s in text["Statement"] for a in s["Action"]}
+
+
+def _told(before: Json, after: Json) -> Iterator[str]:
+    """Which documents are not as they were."""
+    for name in sorted(_differ(before, after)):
+        was, now = before[name], after[name]
+        for policy in sorted(was["inline"].keys() | now["inline"].keys()):
+            old, new = was["inline"].get(policy, ""), now["inline"].get(policy, "")
+            if old != new:
+                yield f"{name}: {policy}, {len(old)} characters before, {len(new)} after"
+        for arn in sorted({*was["attached"]} ^ {*now["attached"]}):
+            yield f"{name}: {arn} {'attached' if arn in now['attached'] else 'detached'}"
+
+
+def _writes(demo: Demo, since: int) -> list[str]:
+    """The changes that AWS took since then, in order."""
+    found = [
+        c
+        for c in demo.aws.calls[since:]
+        if c.status == 200 and c.service == "iam" and not is_read(c.operation)
+    ]
+    return [f"{c.operation} {c.params.get('PolicyName') or c.params.get('PolicyArn', '')}" for c in found]
+
+
+def _verify(path: Any) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "bot.py"), "verify", str(path)],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    return done.returncode, (done.stdout + done.stderr).strip()

@@ -1,0 +1,120 @@
+"""A removal ticket in a real browser, against the real bot: the form, Slack's own question, the card, and the way back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from tests.sandbox import world as story
+from tests.sandbox.__main__ import Demo
+from tests.sandbox.browser import Browser, available
+
+pytestmark = [
+    pytest.mark.browser,
+    # On CI the browser is installed: there a missing one is a failure, never a skip.
+    pytest.mark.skipif(
+        not available() and not os.environ.get("CI"), reason="chromium and chromedriver are not installed"
+    ),
+]
+
+ROLE = "role/DBAdminRole"
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Demo]:
+    with Demo() as demo:
+        demo.start_bot()
+        yield demo
+        assert not demo.slack.state.problems, demo.slack.state.problems
+
+
+@pytest.fixture(scope="module")
+def browser(demo: Demo) -> Iterator[Browser]:
+    browser = Browser()
+    try:
+        browser.open(f"{demo.slack.url}/?user={story.ALICE}")
+        yield browser
+    finally:
+        browser.close()
+
+
+def _role(demo: Demo) -> Any:
+    return demo.aws.state(story.PROD)[ROLE]
+
+
+def test_from_the_form_to_applied_and_back(demo: Demo, browser: Browser) -> None:
+    """alice opens it by keyboard and keeps one service; carol is asked once more by Slack's dialog; bob rolls it back."""
+    before = _role(demo)
+    browser.say("/iam-audit role DBAdminRole account=prod")
+    browser.sees("2 of 25 services used in 90 days", seconds=40)
+    browser.press("Open a ticket")
+    browser.sees("Edit db-admin-inline: take out", "#modal")
+    # By keyboard alone: the field of what goes has the focus; Backspace takes away the last of its names.
+    assert browser.run("return document.activeElement.closest('.block').dataset.block") == "edit"
+    assert "timestream" in browser.text("#modal .chips")
+    browser.keys(Keys.BACKSPACE)
+    browser.until(lambda: "timestream" not in browser.text("#modal .chips"))
+    browser.run("document.querySelector('#modal [type=submit]').focus()")
+    browser.keys(Keys.ENTER)
+    browser.sees("Please complete this required field", "#modal")  # no ticket without a reason
+    assert browser.run("return document.activeElement.closest('.block').dataset.block") == "reason"
+    browser.keys("Nobody has used these for a year", Keys.TAB)
+    browser.until(lambda: browser.run("return document.activeElement.closest('#modal footer') !== null"))
+    browser.keys(Keys.TAB, Keys.ENTER)
+    browser.until(lambda: not browser.find("#modal[open]"))
+    browser.sees("remove 19 of 25 services from DBAdminRole")
+    assert "Nobody has used these for a year" in browser.messages()[-1]
+    assert _role(demo) == before
+
+    browser.become(story.CAROL)
+    browser.until(lambda: browser.run("return document.querySelector('#me').value") == story.CAROL)
+    browser.press("Approve")
+    browser.sees("Approve ticket 1?", "#ask")
+    assert "the only approval needed: the change starts at once" in browser.text("#ask")
+    browser.press("Not yet", "#ask")
+    browser.until(lambda: not browser.find("#ask[open]"))
+    assert "Waiting for approval, 0 of 1" in browser.messages()[-1]
+    browser.press("Approve")
+    browser.press("Approve and change", "#ask")
+    browser.sees("Applied")
+    browser.until(lambda: "approved by @carol" in browser.messages()[-1])
+    after = _role(demo)
+    assert "timestream:*" in after["inline"]["db-admin-inline"]
+    assert "redshift:*" not in after["inline"]["db-admin-inline"]
+
+    browser.become(story.BOB)
+    browser.until(lambda: browser.run("return document.querySelector('#me').value") == story.BOB)
+    browser.press("Roll back…")
+    browser.sees("This writes to AWS as soon as you press Roll back", "#modal")
+    assert browser.run("return document.activeElement.type") == "radio"
+    browser.press("Roll back", "#modal")
+    browser.until(lambda: "Rolled back" in browser.messages()[-1])
+    assert _role(demo) == before
+    assert browser.complaints() == []
+
+
+def test_what_happens_behind_its_back(demo: Demo, browser: Browser) -> None:
+    """The World drawer edits the policy of the open ticket by hand; the approval then writes nothing."""
+    browser.become(story.ALICE)
+    browser.press("Plan again…")
+    browser.sees("Edit db-admin-inline: take out", "#modal")
+    browser.run("document.querySelector('#modal textarea').focus()")
+    browser.keys("Once more")
+    browser.press("Open the ticket", "#modal")
+    browser.sees("Ticket 2: remove 20 of 25 services")
+    browser.press("World", "#side")
+    browser.press("Edit a policy behind its back", "#knobs")
+    browser.sees("ByHand1 was added to a policy of DBAdminRole", "#toast")
+    by_hand = _role(demo)
+    assert "sns:Publish" in by_hand["inline"]["db-admin-inline"]
+    browser.press("World", "#side")
+    browser.become(story.CAROL)
+    browser.press("Approve")
+    browser.press("Approve and change", "#ask")
+    browser.sees("stopped before writing anything")
+    assert _role(demo) == by_hand
+    assert browser.complaints() == []
