@@ -313,7 +313,8 @@ def _settle(desk: Desk, ticket: Ticket, plan: Plan, entity: Entity, entry: Entry
         store.tickets.wait(ticket.id, now)
         return True
     unseen = Failure("unseen", call=entry.step.operation.value, account=entity.account, tries=entry.tries + 1)
-    what = (Moved("inline", entry.step.name, "edited"),) if again is Found.OTHER else ()
+    kind = "version" if entry.step.arn else "inline"
+    what = (Moved(kind, entry.step.name, "edited"),) if again is Found.OTHER else ()
     with store.transaction():
         store.steps.settle(entry.id, StepState.NOT_DONE, now, failure=unseen)
         _stop(desk, ticket, what, unseen)

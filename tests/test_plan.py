@@ -9,11 +9,11 @@ import pytest
 
 from advisor.core.model import Kind, Policy, PolicyKind, Usage, Why
 from advisor.core.offer import QUARANTINE
-from advisor.core.plan import INLINE_SIZE, Nothing
-from advisor.core.removal import Kept, Left, Operation, Plan, Treatment, Version
+from advisor.core.plan import INLINE_SIZE, Nothing, make
+from advisor.core.removal import Entry, Kept, Left, Operation, Plan, StepState, Treatment, Version
 from advisor.core.report import Rules
 from advisor.core.rewrite import size
-from advisor.core.standing import after
+from advisor.core.standing import after, way_back
 from tests.removals import Estate, catalogue, estate, keep, shared
 from tests.worlds import ago, allow, deny, document, entity, policy
 
@@ -389,3 +389,30 @@ def test_order_is_put_before_delete_and_attach_before_detach() -> None:
     made = estate(policy("a-gone", "athena:*"), policy("b", "s3:*", "dax:*"), rds, used=USED)
     assert [s.operation.value for s in made.plan().steps] == ["put_inline", "delete_inline", "detach"]
     assert catalogue().services()
+
+
+def test_an_aws_policy_that_grants_exactly_what_stays_is_attached_instead() -> None:
+    """Only one that is met before and neither more nor less; what is nearly so is left alone."""
+    full = policy("AmazonRDSFullAccess", "rds:*", "pi:*", kind=PolicyKind.AWS)
+    exact = policy("JustRDS", "rds:*", kind=PolicyKind.AWS)
+    less = policy("RDSReadOnly", "rds:Describe*", kind=PolicyKind.AWS)
+    more = policy("RDSAndMore", "rds:*", "sns:*", kind=PolicyKind.AWS)
+    made = estate(full, used={"rds": ago(days=2)})
+    for known, expected in (
+        ([less, more, full], ["create_policy", "attach", "detach"]),
+        ([less, more, exact], ["attach", "detach"]),
+    ):
+        plan = make(made.offer, {"r0"}, made.standing, made.report, catalogue(), 12, known)
+        assert isinstance(plan, Plan)
+        assert [s.operation.value for s in plan.steps] == expected
+    assert plan.edits[0].treatment is Treatment.SWAP
+    assert (plan.edits[0].instead, plan.services) == ("JustRDS", ("pi",))
+    assert plan.steps[0].arn == exact.arn
+    entries = [
+        Entry(n, 12, 1, n, back=False, step=s, state=StepState.DONE) for n, s in enumerate(plan.steps, 1)
+    ]
+    back = way_back(plan, entries, catalogue())
+    assert [(s.operation.value, s.name) for s in back] == [
+        ("attach", "AmazonRDSFullAccess"),
+        ("detach", "JustRDS"),
+    ]

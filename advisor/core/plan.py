@@ -62,13 +62,15 @@ def make(
     report: Report,
     catalogue: Catalogue,
     ticket: int,
+    known: Collection[Policy] = (),
 ) -> Plan | Nothing:
     """The plan for what was ticked, against what stands now.
 
-    `ticket` is its number, which the policies that it makes bear in their names.
+    `ticket` is its number, which the policies that it makes bear in their names. `known` are AWS managed policies
+    that were met before: one that grants exactly what stays is attached instead of a new one.
     """
     chosen = tuple(c for c in offered.candidates if c.key in keys)
-    maker = _Maker(chosen, standing, report, catalogue, ticket)
+    maker = _Maker(chosen, standing, report, catalogue, ticket, known)
     edits = maker.quarantine() if QUARANTINE in keys else maker.edits()
     left = tuple(maker.left)
     if not edits:
@@ -109,7 +111,9 @@ class _Maker:
         report: Report,
         catalogue: Catalogue,
         ticket: int,
+        known: Collection[Policy],
     ) -> None:
+        self._known = known
         self._chosen = chosen
         self._standing = standing
         self._catalogue = catalogue
@@ -173,7 +177,7 @@ class _Maker:
         if candidate and candidate.treatment is Treatment.DETACH:
             return self._detach(policy)
         if candidate:
-            return self._instead(policy, replace(self._cut, services=self._cut.services))
+            return self._instead(policy, self._cut)
         own = {h.partition("/")[2] for h in policy.holders} == {self._standing.entity.name}
         if policy.aws or not own or len(policy.holders) > 1:
             return []
@@ -250,6 +254,26 @@ class _Maker:
         treatment = Treatment.REPLACE if policy.aws else Treatment.COPY
         edit = self._edit(treatment, policy.name, steps, done, cut)
         return [replace(edit, arn=policy.arn, instead=name, aws=policy.aws)]
+
+    def _narrower(self, policy: Managed, done: Rewrite, cut: Cut) -> Policy | None:
+        """An AWS managed policy that grants exactly what stays; nearly so is not enough."""
+        stays = self._services([Policy(policy.name, PolicyKind.INLINE, done.after or "")])
+        for other in self._known:
+            if other.arn == policy.arn or other.arn in self._standing.attached:
+                continue
+            if self._services([other]) != stays:
+                continue
+            if not disagreements(done.before, other.text, cut.services, cut.actions, self._catalogue):
+                return other
+        return None
+
+    def _swap(self, policy: Managed, narrower: Policy, done: Rewrite, cut: Cut) -> Edit:
+        steps = (
+            Step(Operation.ATTACH, narrower.name, narrower.arn),
+            Step(Operation.DETACH, policy.name, policy.arn),
+        )
+        edit = self._edit(Treatment.SWAP, policy.name, steps, replace(done, after=narrower.text), cut)
+        return replace(edit, arn=policy.arn, instead=narrower.name, aws=True)
 
     def _name(self, policy: Managed) -> str:
         """IAMAudit-<entity>-t<ticket>, with a number where a ticket makes several."""

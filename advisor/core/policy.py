@@ -162,6 +162,22 @@ def allows_everything(text: str) -> bool:
     return any(s.allow and s.blanket and _everything(s.actions) for s in statements(text))
 
 
+def trusted(text: str) -> tuple[str, ...]:
+    """Whom a trust policy lets in: services, accounts, principals, as they are written; empty where it is not read."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return ()
+    found: list[str] = []
+    for statement in _listed(document.get("Statement") if isinstance(document, dict) else None):
+        principal = statement.get("Principal") if isinstance(statement, dict) else None
+        if not isinstance(statement, dict) or statement.get("Effect") != "Allow":
+            continue
+        groups = principal.values() if isinstance(principal, dict) else [principal]
+        found += [str(p) for group in groups for p in _listed(group)]
+    return tuple(dict.fromkeys(found))
+
+
 def uses_not_action(text: str) -> bool:
     """Whether a document allows by NotAction, which cannot be cut without freezing a list."""
     return any(s.allow and bool(s.not_actions) for s in statements(text))

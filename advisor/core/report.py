@@ -78,7 +78,7 @@ def protected(snapshot: Snapshot, rules: Rules) -> str:
     entity = snapshot.entity
     if entity.aws_managed:
         return "aws_owned"
-    if entity.arn in rules.own_arns:
+    if rules.own_arns & {entity.arn, _pathless(entity)}:
         return "bot"
     if snapshot.boundary_of:
         return "boundary"
@@ -86,6 +86,12 @@ def protected(snapshot: Snapshot, rules: Rules) -> str:
         if fnmatch.fnmatchcase(entity.arn, glob):
             return word
     return "setting" if any(_protects(glob, entity, snapshot) for glob in rules.protect) else ""
+
+
+def _pathless(entity: Entity) -> str:
+    """The ARN without its path: what the bot is told of its own role at AWS has none."""
+    head, _, _ = entity.arn.partition(f":{entity.kind}/")
+    return f"{head}:{entity.kind}/{entity.name}"
 
 
 def _protects(glob: str, entity: Entity, snapshot: Snapshot) -> bool:

@@ -65,7 +65,7 @@ def basis_of(standing: Standing, edits: Iterable[Edit]) -> Standing:
         for m in standing.managed
         if m.arn in touched
     )
-    return replace(standing, managed=managed, trust="", elsewhere=())
+    return replace(standing, managed=managed, elsewhere=())
 
 
 def after(standing: Standing, step: Step, made: str = "") -> Standing:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from advisor.core.model import Kind
+from advisor.core.policy import trusted
 from advisor.core.removal import Entry, StepState, TicketState
 from handlers.blocks import kit, words
 from handlers.blocks import ticket_buttons as buttons
@@ -171,6 +172,9 @@ def _plan(view: TicketView, room: Room) -> Any:
     if plan.quarantine and view.entity.kind is Kind.ROLE:
         rest = "stop anybody from assuming the role: whoever can still can, and is then denied everything."
         body.append(kit.labelled("Cannot do: ", rest))
+        lets_in = trusted(plan.basis.trust)
+        if lets_in:
+            body.append(kit.labelled("Its trust policy lets in: ", told.names(lets_in, room.names)))
     return kit.rich(*body)
 
 

@@ -203,6 +203,8 @@ def failed(failure: Failure) -> str:
             return f"AWS did not take {call or 'the call'}"
         case "gone" | "missing":
             return "what was to change is not there"
+        case "stuck" | "lost":
+            return "AWS did not finish the report in time"
         case _:
             return "AWS did not make the report"
 

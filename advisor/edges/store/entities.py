@@ -158,6 +158,14 @@ class Entities:
         )
         return self.snapshot(row["id"]) if row else None
 
+    def aws_policies(self) -> tuple[Policy, ...]:
+        """AWS managed policies that were ever met on an entity, with the text that each had last."""
+        rows = self._db.rows(
+            "SELECT p.name, p.arn, p.version, d.text, max(p.id) FROM policy p JOIN document d ON d.id = p.document_id "
+            "WHERE p.kind = 'aws' GROUP BY p.arn ORDER BY p.arn LIMIT 500"
+        )
+        return tuple(Policy(r["name"], PolicyKind.AWS, r["text"], r["arn"], r["version"]) for r in rows)
+
     def snapshot(self, snapshot_id: int) -> Snapshot | None:
         """A stored snapshot, whole."""
         row = self._db.row(
