@@ -266,7 +266,10 @@ def act(desk: Desk, press_id: int, person: Person, counted: Collection[str] = ()
         refuse(desk, press, ticket, word)
         return
     with desk.store.transaction():
-        word = _VERBS[press.verb](desk, ticket, press)
+        approving = press.verb is Verb.APPROVE
+        word = (
+            _approve(desk, ticket, press, counted) if approving else _VERBS[press.verb](desk, ticket, press)
+        )
         if word:
             refuse(desk, press, ticket, word)
         else:

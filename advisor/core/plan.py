@@ -227,33 +227,37 @@ class _Maker:
         if size(done.after) > MANAGED_SIZE or not self._has_room(1):
             self._stay(done, policy.name, Kept.SIZE if self._has_room(1) else Kept.ATTACHMENTS)
             return []
+        narrower = self._narrower(policy, done, cut) if policy.aws else None
+        if narrower:
+            return [self._swap(policy, narrower, done, cut)]
+        treatment = Treatment.REPLACE if policy.aws else Treatment.COPY
         name = self._name(policy)
-        arn = (
-            f"arn:{_partition(self._standing)}:iam::{self._standing.entity.account}:policy{policy.path}{name}"
-        )
-        if policy.aws:  # AWS's own paths are AWS's
-            arn = f"arn:{_partition(self._standing)}:iam::{self._standing.entity.account}:policy/{name}"
+        edit = self._edit(treatment, policy.name, self._copying(policy, name, done.after), done, cut)
+        return [replace(edit, arn=policy.arn, instead=name, aws=policy.aws)]
+
+    def _copying(self, policy: Managed, name: str, text: str) -> tuple[Step, ...]:
+        path = "/" if policy.aws else policy.path  # AWS's own paths are AWS's
+        account = self._standing.entity.account
+        arn = f"arn:{_partition(self._standing)}:iam::{account}:policy{path}{name}"
         description = f"{policy.name} without what {self._standing.entity.name} never used. IAM Audit, ticket {self._ticket}."
         tags = (
             *((k, v) for k, v in policy.tags if not k.startswith("aws:")),
             ("iam-audit:ticket", str(self._ticket)),
         )
-        steps = (
-            Step(
-                Operation.CREATE_POLICY,
-                name,
-                arn,
-                after=done.after,
-                path="/" if policy.aws else policy.path,
-                description=description[:1000],
-                tags=tags[-50:],
-            ),
+        create = Step(
+            Operation.CREATE_POLICY,
+            name,
+            arn,
+            after=text,
+            path=path,
+            description=description[:1000],
+            tags=tags[-50:],
+        )
+        return (
+            create,
             Step(Operation.ATTACH, name, arn),
             Step(Operation.DETACH, policy.name, policy.arn),
         )
-        treatment = Treatment.REPLACE if policy.aws else Treatment.COPY
-        edit = self._edit(treatment, policy.name, steps, done, cut)
-        return [replace(edit, arn=policy.arn, instead=name, aws=policy.aws)]
 
     def _narrower(self, policy: Managed, done: Rewrite, cut: Cut) -> Policy | None:
         """An AWS managed policy that grants exactly what stays; nearly so is not enough."""
