@@ -92,18 +92,16 @@ class Intake:
             self.people.forget(press.user)
             refusal = self.people.refusal(press.user)
             person = Person(approver=self.people.approver(press.user), admin=self.people.admin(press.user))
-            earlier = [a.user for a in store.tickets.approvals(ticket.id)]
-            counted = [u for u in earlier if self.people.approver(u)]
         except NoAnswer:
             if fresh.tries + 1 < jobs.TRIES:
                 pause = jobs.patience(f"press {press.id}", fresh.tries)
                 store.presses.again(press.id, self.desk.clock() + pause)
                 return
-            refusal, person, counted = "unknown", Person(), []
+            refusal, person = "unknown", Person()
         if refusal not in {"", "auditor"}:  # who decides need not be somebody who audits
             tickets.refuse(self.desk, fresh, ticket, refusal)
             return
-        tickets.act(self.desk, press.id, person, counted)
+        tickets.act(self.desk, press.id, person)
 
     def _submit(self, lane: str, task: tuple[str, int], work: Callable[[], None]) -> None:
         self.desk.lanes.submit(lane, task, work, self.desk.store.work)
