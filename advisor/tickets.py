@@ -263,10 +263,12 @@ def act(desk: Desk, press_id: int, person: Person) -> None:
         refuse(desk, press, ticket, word)
         return
     with desk.store.transaction():
-        approving = press.verb is Verb.APPROVE
-        word = (
-            _approve(desk, ticket, press, counted) if approving else _VERBS[press.verb](desk, ticket, press)
-        )
+        for user in person.lapsed if press.verb is Verb.APPROVE else ():
+            desk.store.tickets.withdraw(ticket.id, user)
+            desk.store.log.add(
+                "bot", "ticket.approval_lapsed", f"ticket {ticket.id}", desk.clock(), user=user
+            )
+        word = _VERBS[press.verb](desk, ticket, press)
         if word:
             refuse(desk, press, ticket, word)
         else:

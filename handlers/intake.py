@@ -11,9 +11,9 @@ from datetime import timedelta
 
 from advisor import audits, changes, followups, jobs, tickets
 from advisor.core.errors import AwsError
-from advisor.core.lifecycle import Person
+from advisor.core.lifecycle import Person, refusal
 from advisor.core.model import Account, Failure, Followup, Request
-from advisor.core.removal import Press, Ticket, TicketState
+from advisor.core.removal import Press, Ticket, TicketState, Verb
 from advisor.desk import Desk
 from handlers.access import NoAnswer, People
 
@@ -90,18 +90,33 @@ class Intake:
             return
         try:
             self.people.forget(press.user)
-            refusal = self.people.refusal(press.user)
-            person = Person(approver=self.people.approver(press.user), admin=self.people.admin(press.user))
+            word = self.people.refusal(press.user)
+            person = Person(
+                approver=self.people.approver(press.user),
+                admin=self.people.admin(press.user),
+                lapsed=self._lapsed(ticket) if press.verb is Verb.APPROVE else frozenset(),
+            )
         except NoAnswer:
             if fresh.tries + 1 < jobs.TRIES:
                 pause = jobs.patience(f"press {press.id}", fresh.tries)
                 store.presses.again(press.id, self.desk.clock() + pause)
                 return
-            refusal, person = "unknown", Person()
-        if refusal not in {"", "auditor"}:  # who decides need not be somebody who audits
-            tickets.refuse(self.desk, fresh, ticket, refusal)
+            word, person = "unknown", Person()
+        if word not in {"", "auditor"}:  # who decides need not be somebody who audits
+            tickets.refuse(self.desk, fresh, ticket, word)
             return
         tickets.act(self.desk, press.id, person)
+
+    def _lapsed(self, ticket: Ticket) -> frozenset[str]:
+        """Who approved a ticket and, by the settings and groups of now, could not any more."""
+        gone = set()
+        for one in self.desk.store.tickets.approvals(ticket.id):
+            self.people.forget(one.user)
+            person = Person(requester=one.user in ticket.requesters, approver=self.people.approver(one.user))
+            word = refusal(Verb.APPROVE, person, self_approval=self.desk.config.iam_audit_self_approval)
+            if word or self.people.refusal(one.user) not in {"", "auditor"}:
+                gone.add(one.user)
+        return frozenset(gone)
 
     def _submit(self, lane: str, task: tuple[str, int], work: Callable[[], None]) -> None:
         self.desk.lanes.submit(lane, task, work, self.desk.store.work)

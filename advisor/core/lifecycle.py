@@ -106,6 +106,7 @@ class Person:
     owner: bool = False
     admin: bool = False
     has_approved: bool = False
+    lapsed: frozenset[str] = frozenset()  # who approved and could not any more: what they said does not count
 
 
 def refusal(verb: Verb, person: Person, *, self_approval: bool = False) -> str:

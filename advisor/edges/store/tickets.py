@@ -253,6 +253,11 @@ class Tickets:
             self._db.run("UPDATE ticket SET revision = revision + 1 WHERE id = ?", (ticket_id,))
         return changed.rowcount == 1
 
+    def withdraw(self, ticket_id: int, user: str) -> None:
+        """One person's yes does not count any more."""
+        with self._db.transaction():
+            self._db.run("DELETE FROM approval WHERE ticket_id = ? AND user = ?", (ticket_id, user))
+
     def approvals(self, ticket_id: int) -> tuple[Approval, ...]:
         """Everybody's yes, in order."""
         rows = self._db.rows("SELECT * FROM approval WHERE ticket_id = ? ORDER BY at, user", (ticket_id,))
