@@ -392,7 +392,8 @@ def _keep(desk: Desk, ticket: Ticket, press: Press) -> str:
         reason=press.words,
     )
     takes = set(ticket.plan.services) | _partly(ticket.plan) if ticket.plan else set()
-    if ticket.state is TicketState.OPEN and (not press.services or takes & set(press.services)):
+    everything = not press.services or (ticket.plan is not None and ticket.plan.quarantine)
+    if ticket.state is TicketState.OPEN and (everything or takes & set(press.services)):
         _without(desk, ticket, press, now)
     return ""
 

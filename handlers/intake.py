@@ -69,16 +69,18 @@ class Intake:
         """Whether this person may open a ticket, then the plan."""
         try:
             self.people.forget(ticket.requesters[0])
-            refusal = self.people.refusal(ticket.requesters[0])
+            word = self.people.refusal(ticket.requesters[0])
+            if word == "auditor" and self.desk.store.tickets.replaces(ticket.id):
+                word = ""  # what is left beside a keep: whoever may keep need not be somebody who audits
         except NoAnswer:
             if ticket.tries + 1 < jobs.TRIES:
                 pause = jobs.patience(f"ticket {ticket.id}", ticket.tries)
                 self.desk.store.tickets.later(ticket.id, self.desk.clock() + pause)
                 return
-            refusal = "unknown"
-        if refusal:
-            self._log(ticket.requesters[0], "ticket.open.refused", f"ticket {ticket.id}", why=refusal)
-            tickets.void(self.desk, ticket, Failure("forbidden", message=refusal))
+            word = "unknown"
+        if word:
+            self._log(ticket.requesters[0], "ticket.open.refused", f"ticket {ticket.id}", why=word)
+            tickets.void(self.desk, ticket, Failure("forbidden", message=word))
             return
         tickets.plan(self.desk, ticket.id, self._owner(ticket.entity_id))
 

@@ -300,7 +300,7 @@ class TicketListeners:
             self.on.privately("ticket.diff_is_there", channel, user, found.id)
 
     def _ticket(self, row: str) -> Ticket | None:
-        known = row.isdigit() and len(row) < 16  # SQLite's integers end at 19 digits
+        known = row.isascii() and row.isdigit() and len(row) < 16  # SQLite's integers end at 19 digits
         found = self.on.desk.store.tickets.get(int(row)) if known else None
         return None if found is None or found.state in {TicketState.DRAFT, TicketState.VOID} else found
 

@@ -134,6 +134,12 @@ def _event(view: TicketView, what: str) -> tuple[str, str, str]:
     here, failure = f"{view.name} {view.where}", view.ticket.failure
     why = f"{steps.failed(failure)}. " if failure else ""
     match what:
+        case "expired" if view.ticket.advice:
+            return (
+                "heavy_minus_sign",
+                "Expired",
+                f"no audit saw it carried out. {here} was not changed by it.",
+            )
         case "expired":
             return "heavy_minus_sign", "Expired", f"{status.count(view)} approvals. {here} is unchanged."
         case "not_begun" | "nothing_written":

@@ -253,6 +253,10 @@ class Tickets:
             self._db.run("UPDATE ticket SET revision = revision + 1 WHERE id = ?", (ticket_id,))
         return changed.rowcount == 1
 
+    def replaces(self, ticket_id: int) -> bool:
+        """Whether another ticket was closed in favour of this one."""
+        return self._db.row("SELECT 1 FROM ticket WHERE other_id = ? LIMIT 1", (ticket_id,)) is not None
+
     def withdraw(self, ticket_id: int, user: str) -> None:
         """One person's yes does not count any more."""
         with self._db.transaction():
