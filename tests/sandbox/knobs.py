@@ -15,7 +15,7 @@ from tests.sandbox import world as story
 from tests.sandbox.aws import Aws
 from tests.sandbox.slack import Slack
 
-NEWEST = "of the newest ticket"
+NEWEST = "newest ticket’s"
 _WAITING = ("open", "approved", "applying", "needs_human", "applied")
 
 

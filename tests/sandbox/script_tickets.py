@@ -326,6 +326,16 @@ def _refused(demo: Demo, user: str, action: str, number: int) -> str:
 # -- what the world shows --------------------------------------------------------------------------------------------
 
 
+_SAYS = {
+    "open": "waits for approval",
+    "applied": "is applied",
+    "rolled_back": "is rolled back",
+    "drifted": "stopped before writing",
+    "superseded": "is replaced by",
+    "rejected": "was rejected",
+}
+
+
 def _payload(message: Json) -> Json:
     return dict(message.get("metadata", {}).get("event_payload", {}))
 
@@ -352,7 +362,7 @@ def _card(demo: Demo, state: str, number: int = 0, *, after: int = 0, seconds: f
 
     def found() -> Any:
         rows = [m for m in _cards(demo) if (_id(m) == number if number else _id(m) > after)]
-        return next((m for m in rows if _payload(m)["state"] == state), None)
+        return next((m for m in rows if _payload(m)["state"] == state and _SAYS[state] in m["text"]), None)
 
     return dict(demo.slack.wait(found, seconds))
 

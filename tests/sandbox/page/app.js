@@ -63,7 +63,7 @@ function drawSide(state) {
   Object.assign(app, { id: state.bot.id, name: state.bot.real_name || state.bot.name });
   names.me = store.me;
   names.users = new Map([...state.users, state.bot].map((u) => [u.id, u.name]));
-  names.groups = new Map((state.usergroups || []).map((g) => [g.id, g.handle]));
+  names.groups = new Map((state.usergroups || []).map((g) => [g.id, g]));
   names.channels = new Map(state.channels.map((c) => [c.id, c.name]));
   setZone(state.me.tz);
   if (!here()) store.channel = state.channels[0]?.id || "";

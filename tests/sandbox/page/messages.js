@@ -59,7 +59,7 @@ function attached(file) {
   return el("div", { class: "file" },
     el("a", { class: "chip-file", href: url, download: file.name }, el("span", { class: `kind ${kind}`, "aria-hidden": "true" }, icon("file")),
       el("span", {}, el("b", {}, file.title || file.name), el("small", {}, file.title && file.title !== file.name ? `${file.name} · ${about}` : about))),
-    ["csv", "json", "txt"].includes(kind) ? look : null);
+    ["csv", "json", "jsonl", "sh", "tf", "txt"].includes(kind) ? look : null);
 }
 
 const sizeOf = (bytes) => (bytes < 1024 ? `${bytes} bytes` : bytes < 1_048_576 ? `${(bytes / 1024).toFixed(1)} kB` : `${(bytes / 1_048_576).toFixed(1)} MB`);

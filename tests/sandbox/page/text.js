@@ -21,7 +21,7 @@ const mention = (text, mine = false) => el("span", { class: mine ? "mention mine
 export const names = { me: "", users: new Map(), groups: new Map(), channels: new Map() };
 
 const user = (id) => mention(`@${names.users.get(id) ?? id}`, id === names.me);
-const group = (id) => mention(`@${names.groups.get(id) ?? id}`, true);
+const group = (id) => mention(`@${names.groups.get(id)?.handle ?? id}`, names.groups.get(id)?.mine);
 const channel = (id) => mention(`#${names.channels.get(id) ?? id}`);
 
 /** plain_text: nothing in it means anything, except emoji where the text asks for them (Slack's default). */

@@ -73,7 +73,10 @@ class PageApi:
             "team": {"id": self.slack.team_id, "name": "Sandbox"},
             "me": _person(state.users[user], self.slack.team_id),
             "users": people,
-            "usergroups": [{"id": g["id"], "handle": g["handle"]} for g in state.groups.values()],
+            "usergroups": [
+                {"id": g["id"], "handle": g["handle"], "mine": user in g["users"]}
+                for g in state.groups.values()
+            ],
             "channels": [_channel(c) for c in state.channels.values() if user in c["members"]],
             "bot": {
                 "id": BOT_USER,

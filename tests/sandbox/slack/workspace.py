@@ -348,11 +348,13 @@ class Workspace:
     ) -> Reply:
         holder, container = self._holder(user, place, ts)
         block, element = self._element(holder, action_id, block_id)
-        payload = {
+        payload: Json = {
             "type": "block_suggestion", "user": self._person(user), "team": {"id": self.state.users[user]["team_id"], "domain": "sandbox"},
             "api_app_id": "A0SANDBOX", "token": "t", "container": container, "action_id": element["action_id"],
             "block_id": block["block_id"], "value": text,
         }  # fmt: skip
+        if "view_id" in container:
+            payload["view"] = {**holder, "state": {"values": values_of(holder)}}
         reply = self.deliver("interactive", payload)
         self.state.problems += [f"options of {action_id}: {p}" for p in check_options(reply.body or {})]
         return reply
