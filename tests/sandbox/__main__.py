@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 class Demo:
     """World, workspace and the bot as a process of its own."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, **settings: str) -> None:
+        self.settings = settings
         self.folder = tempfile.TemporaryDirectory(prefix="iam-audit-demo-")
         self.database = Path(self.folder.name) / "demo.db"
         self.aws = Aws().start()
@@ -44,6 +45,7 @@ class Demo:
             "IAM_AUDIT_WRITE_ROLE": story.WRITE_ROLE,
             "IAM_AUDIT_APPROVERS": f"{story.APPROVERS},{story.BOB}",
             "IAM_AUDIT_ADMINS": story.ERIN,
+            **self.settings,
         }
 
     def start_bot(self) -> None:

@@ -17,7 +17,7 @@ A, S = story.ALICE, story.SECURITY
 
 def play() -> int:
     """0 only if every step held."""
-    with Demo() as demo:
+    with Demo(IAM_AUDIT_POLL_SECONDS="0.2") as demo:
         try:
             demo.start_bot()
             for number, step in enumerate((*_AUDITS, *Tickets().steps, ended), 1):
