@@ -25,7 +25,7 @@ from advisor.core.model import (
     Usage,
 )
 from advisor.core.removal import Ticket
-from advisor.core.report import difference
+from advisor.core.report import attempts_seen, difference
 from advisor.desk import Desk
 from advisor.edges.chart import Bar, Chart, draw
 from handlers import files
@@ -44,6 +44,9 @@ RUNGS = {"audit.card": 1, "ticket.card": 1, "audit.services": 2, "audit.chart": 
 
 _BARS = 40
 """Services that a picture can hold and still be read."""
+
+_REPORTS = 100
+"""Earlier reports whose attempts a picture shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,11 +303,16 @@ class Draw:
         if view is None or view.report is None:
             return []
         if self.is_picture(notice):
+            newest = view.report
+            reports = self.desk.store.reports.history(
+                newest.entity_id, newest.granularity, newest.id, _REPORTS
+            )
+            earlier = attempts_seen(reports, newest)
             return [
                 File(
                     f"iam-audit-{view.request.id}.png",
                     "IAM Audit chart",
-                    draw(_chart(view)),
+                    draw(_chart(view, earlier)),
                     thread.chart_words(view),
                 )
             ]
@@ -318,7 +326,7 @@ class Draw:
         return bool(followup and followup.kind is FollowupKind.PICTURE)
 
 
-def _chart(view: AuditView) -> Chart:
+def _chart(view: AuditView, earlier: dict[str, tuple[int, ...]]) -> Chart:
     report = view.report
     assert report is not None  # asked by the only caller
     findings = view.summary.findings
@@ -328,10 +336,10 @@ def _chart(view: AuditView) -> Chart:
     kinds = {u: u.value for u in Usage}
     return Chart(
         title=f"{view.name} {view.where}: last attempt of each service",
-        note=f"Report of {kit.minute(report.created_at)}. Green: within {view.days} days.{more}",
+        note=f"Report of {kit.minute(report.created_at)}. Green: within {view.days} days. Small dots: seen by earlier reports.{more}",
         window_days=view.days,
         tracked_days=TRACKED_DAYS,
-        bars=tuple(Bar(f.service, f.days, kinds[f.usage]) for f in shown),
+        bars=tuple(Bar(f.service, f.days, kinds[f.usage], earlier.get(f.service, ())) for f in shown),
     )
 
 

@@ -23,7 +23,7 @@ from advisor.core.model import (
     Verdict,
     Why,
 )
-from advisor.core.report import Rules, days_before, difference, protected, summarise, usage_of
+from advisor.core.report import Rules, attempts_seen, days_before, difference, protected, summarise, usage_of
 from tests.worlds import (
     NOW,
     SmallCatalogue,
@@ -571,3 +571,10 @@ def test_a_service_changes_in_one_way_at_most(
         *found.no_longer_granted,
     ]
     assert len(names) == len(set(names))
+
+
+def test_attempts_that_earlier_reports_saw_are_told_by_service() -> None:
+    """Counted from the newest report, each once; a service that was never attempted has none."""
+    older = report(service("s3", ago(days=40)), service("sqs"), at=ago(days=30))
+    newest = report(service("s3", ago(days=3)), service("sqs"))
+    assert attempts_seen([newest, older, newest], newest) == {"s3": (3, 40)}

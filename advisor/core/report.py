@@ -101,6 +101,17 @@ def _protects(glob: str, entity: Entity, snapshot: Snapshot) -> bool:
     return fnmatch.fnmatchcase(entity.name, glob) or fnmatch.fnmatchcase(entity.arn, glob)
 
 
+def attempts_seen(reports: Iterable[Report], newest: Report) -> dict[str, tuple[int, ...]]:
+    """Every last attempt that these reports saw, by service: whole days before the newest one, ascending."""
+    seen: dict[str, set[int]] = {}
+    for report in reports:
+        for row in report.services:
+            days = days_before(row.last_at, newest)
+            if days is not None:
+                seen.setdefault(row.namespace, set()).add(days)
+    return {service: tuple(sorted(days)) for service, days in seen.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class _Ruling:
     verdict: Verdict

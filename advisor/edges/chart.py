@@ -22,16 +22,20 @@ class NoChart(AuditError):
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One service: days since its last attempt (None: none seen), and its usage as a word."""
+    """One service: days since its last attempt (None: none seen), and its usage as a word.
+
+    `earlier` are the last attempts that older reports saw, in days before this report.
+    """
 
     name: str
     days: int | None
     usage: str
+    earlier: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Use over time: a row a service, a dot at its last attempt."""
+    """Use over time: a row a service, a dot at its last attempt, small ones at those that earlier reports saw."""
 
     title: str
     note: str

@@ -44,6 +44,8 @@ def render(spec: dict[str, Any]) -> bytes:
             solid_capstyle="round",
             zorder=1,
         )
+        earlier = [-d for d in bar["earlier"] if days < d <= tracked]
+        axes.scatter(earlier, [y] * len(earlier), color=colour, s=12, alpha=0.7, zorder=2)
         axes.scatter([-days], [y], color=colour, s=46, zorder=3)
         side, align = (8, "left") if days > tracked * 0.12 else (-8, "right")
         label = "today" if days == 0 else f"{days} d"
