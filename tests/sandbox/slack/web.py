@@ -55,6 +55,14 @@ class Web:
             raise Refused("user_not_found")
         return {"user": self.state.users[args["user"]]}
 
+    def users_lookupByEmail(self, args: Json) -> Json:
+        self._need("users:read.email")
+        wanted = str(args.get("email") or "").casefold()
+        for user in self.state.users.values():
+            if wanted and str(user.get("profile", {}).get("email", "")).casefold() == wanted:
+                return {"user": user}
+        raise Refused("users_not_found")
+
     def usergroups_users_list(self, args: Json) -> Json:
         self._need("usergroups:read")
         if args.get("usergroup") not in self.state.groups:
@@ -195,6 +203,9 @@ class Web:
 
     def _view(self, view: Json) -> None:
         problems = check_view(view)
+        refused = [b["type"] for b in view["blocks"] if b["type"] in self.state.refuse_blocks]
+        if refused and not problems:
+            raise Refused("invalid_arguments", response_metadata={"messages": refused})
         if problems:
             self.state.problems += problems
             raise Refused("invalid_arguments", response_metadata={"messages": problems})
