@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -708,3 +709,77 @@ def test_advice_expires_too(writing: Stage) -> None:
     stage.settle()
     assert state(stage) == "expired"
     assert "approvals" not in thread_of(stage, 1)
+
+
+# -- a keep whose rest comes to nothing ----------------------------------------------------------------------------
+
+
+def test_the_rest_beside_a_keep_comes_to_nothing(writing: Stage, aws: Aws) -> None:
+    """What is left cannot be planned any more: no card names a ticket that is not there."""
+    stage = writing
+    stage.ticket()
+    form(stage, "ticket.keep", 1, story.CAROL, services=("athena",), settle=False)
+    assert stage.bot
+    stage.bot.intake.decide(stage.store.presses.due(stage.now)[0])
+    aws.fail("GetRole", error="AccessDenied", times=None)
+    stage.settle()
+    assert state(stage, 1) == "superseded"
+    assert state(stage, 2) == "void"
+    assert "No ticket was opened for DBAdminRole" in last_told(stage, story.CAROL)
+    assert "by ticket 2" not in flat(card_of(stage, 1))
+    assert "Ticket 2 asks for the rest" not in thread_of(stage, 1)
+    assert "everything it would take is kept now" not in flat(card_of(stage, 1))
+
+
+@pytest.mark.parametrize("verb", ["retry", "rollback"])
+def test_retry_and_roll_back_at_once(writing: Stage, aws: Aws, verb: str) -> None:
+    """It stopped half way; one goes on and another goes back in the same second: the first one pressed is done."""
+    stage = writing
+    stage.ticket()
+    before = aws.state(story.PROD)
+    aws.fail("DetachRolePolicy", error="AccessDenied")
+    stage.press("ticket.approve", user=story.CAROL)
+    presses = [
+        lambda: button(stage, "ticket.retry", 1, story.CAROL, settle=False),
+        lambda: form(stage, "ticket.rollback", 1, story.BOB, settle=False),
+    ]
+    for press in presses if verb == "retry" else reversed(presses):
+        press()
+    stage.restart()
+    stage.settle()
+    late = story.BOB if verb == "retry" else story.CAROL
+    assert "Too late: ticket 1" in last_told(stage, late)
+    assert state(stage) == ("applied" if verb == "retry" else "rolled_back")
+    assert (aws.state(story.PROD) == before) == (verb == "rollback")
+
+
+def test_roll_back_while_an_audit_runs(writing: Stage, aws: Aws) -> None:
+    """An audit that was under way when the change went back tells what is there after it, once it is asked anew."""
+    stage = writing
+    stage.ticket()
+    before = aws.state(story.PROD)
+    stage.press("ticket.approve", user=story.CAROL)
+    aws.knobs.job_polls = 3
+    stage.slack.command(story.ALICE, story.SECURITY, "role DBAdminRole")
+    form(stage, "ticket.rollback", 1, story.BOB)
+    assert state(stage) == "rolled_back"
+    assert aws.state(story.PROD) == before
+    stage.say("role DBAdminRole")
+    assert "2 of 25 services used" in words(stage.card())
+
+
+def test_the_role_is_made_anew_while_a_ticket_waits(writing: Stage, aws: Aws) -> None:
+    """Of the same name and yet another: nothing is written to it."""
+    stage = writing
+    stage.ticket("role TestRole-DeleteLater")
+    iam = aws.client("iam", story.PROD)
+    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}  # fmt: skip
+    iam.delete_role_policy(RoleName="TestRole-DeleteLater", PolicyName="test")
+    iam.delete_role(RoleName="TestRole-DeleteLater")
+    iam.create_role(RoleName="TestRole-DeleteLater", AssumeRolePolicyDocument=json.dumps(trust))
+    allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["s3:*", "sns:*", "sqs:*"], "Resource": "*"}]}  # fmt: skip
+    iam.put_role_policy(RoleName="TestRole-DeleteLater", PolicyName="test", PolicyDocument=json.dumps(allow))
+    before = aws.state(story.PROD)
+    button(stage, "ticket.approve", 1, story.CAROL)
+    assert state(stage) == "drifted", words(card_of(stage, 1))
+    assert aws.state(story.PROD) == before
