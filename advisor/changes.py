@@ -89,7 +89,7 @@ def _check(desk: Desk, ticket: Ticket, plan: Plan, entity: Entity) -> bool:
     job_now = store.jobs.get(ticket.job_id)
     if job_now is None or job_now.state not in {JobState.DONE, JobState.FAILED}:
         return False
-    if job_now.failure and job_now.failure.code in {"recreated", "gone"}:
+    if job_now.failure and job_now.failure.code in {"gone", "recreated"}:  # no retry brings it back
         _stop(desk, ticket, (Moved(job_now.failure.code, entity.name),), None)
         return False
     if job_now.state is JobState.FAILED or job_now.report_id is None:

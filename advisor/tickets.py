@@ -183,6 +183,8 @@ def void(desk: Desk, ticket: Ticket, failure: Failure) -> None:
     with store.transaction():
         if store.tickets.move(ticket.id, TicketState.DRAFT, Event.NO_PLAN, now, failure=failure) is None:
             return
+        for older in store.tickets.orphan(ticket.id, failure):
+            redraw(desk, older)
         request = store.requests.get(ticket.request_id)
         card = store.outbox.get(request.card_id) if request and request.card_id else None
         store.outbox.add(

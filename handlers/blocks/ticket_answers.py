@@ -88,6 +88,8 @@ def _kept(view: TicketView, press: Press) -> Message:
         end = "It changes nothing in this ticket."
     elif view.ticket.state is S.SUPERSEDED and view.ticket.other_id:
         end = f"Ticket {view.ticket.other_id} asks for the rest, and needs new approvals."
+    elif view.ticket.state is S.SUPERSEDED and view.ticket.failure:
+        end = "A ticket for the rest could not be opened."
     elif view.ticket.state is S.SUPERSEDED:
         end = f"Nothing is left of ticket {view.ticket.id}, so it is closed."
     elif view.ticket.state is S.APPROVED and touched:

@@ -227,6 +227,8 @@ def _closed(view: TicketView) -> Any:
             more: list[Part] = [kit.text(" "), at, kit.text(f" after {days}{rest}")]
         case S.SUPERSEDED if ticket.other_id:
             more = [kit.text(f" by ticket {ticket.other_id} · "), *_decided(view)]
+        case S.SUPERSEDED if ticket.failure:
+            more = [kit.text(" · a ticket for the rest could not be opened · "), *_decided(view)]
         case S.SUPERSEDED:
             more = [kit.text(" · everything it would take is kept now · "), *_decided(view)]
         case _:

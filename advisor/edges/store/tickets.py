@@ -257,6 +257,16 @@ class Tickets:
         """Whether another ticket was closed in favour of this one."""
         return self._db.row("SELECT 1 FROM ticket WHERE other_id = ? LIMIT 1", (ticket_id,)) is not None
 
+    def orphan(self, other_id: int, failure: Failure) -> list[Ticket]:
+        """The tickets that were closed in favour of one that came to nothing, and why it did: they name it no more."""
+        with self._db.transaction():
+            rows = self._db.rows("SELECT * FROM ticket WHERE other_id = ?", (other_id,))
+            self._db.run(
+                "UPDATE ticket SET other_id = NULL, failure = ?, revision = revision + 1 WHERE other_id = ?",
+                (dump_failure(failure), other_id),
+            )
+        return [ticket_of(r) for r in rows]
+
     def withdraw(self, ticket_id: int, user: str) -> None:
         """One person's yes does not count any more."""
         with self._db.transaction():
