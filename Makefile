@@ -21,8 +21,8 @@ check: .venv/dev  ## style and types
 run: .venv/run  ## the bot itself
 	$(BIN)/python bot.py
 
-picture: .venv/dev  ## the README's picture, drawn from the product
-	$(BIN)/python -m tests.sandbox.picture docs/card.png
+picture: .venv/dev  ## the README's pictures, drawn from the product
+	$(BIN)/python -m tests.sandbox.picture docs/card.png docs/ticket.png
 
 bench: .venv/dev  ## the figures of benchmarks/README.md
 	$(BIN)/python -m benchmarks
