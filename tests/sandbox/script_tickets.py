@@ -13,6 +13,7 @@ from typing import Any
 from tests.sandbox import world as story
 from tests.sandbox.__main__ import ROOT, Demo
 from tests.sandbox.iam_state import is_read
+from tests.sandbox.knobs import Behind
 from tests.scenarios.stage import words
 
 Json = dict[str, Any]
@@ -124,13 +125,14 @@ class Tickets:
         """bob asks for another role and may not approve it himself; somebody edits its policy by hand; carol approves: nothing is written"""
         number = self._new(demo, story.BOB, DEPLOY)
         refused = _refused(demo, story.BOB, "ticket.approve", number)
-        sid = demo.aws.meddle(story.PROD, DEPLOY)
+        edited = Behind(demo.aws, demo.database).edit(None)
+        assert DEPLOY in edited, edited
         moved, done = _iam(demo), len(demo.aws.calls)
         _press(demo, story.CAROL, "ticket.approve", number)
         card = _card(demo, "drifted", number)
         assert "stopped before writing anything" in words(card), words(card)
         assert _iam(demo) == moved and not _writes(demo, done), _writes(demo, done)
-        return f"{refused}\n{sid} was added by hand\n{card['text']}"
+        return f"{refused}\n{edited}\n{card['text']}"
 
     def used_again(self, demo: Demo) -> str:
         """“Plan again…”; then the role uses a service that is to go; carol approves: nothing is written"""
@@ -138,13 +140,13 @@ class Tickets:
         assert view.get("submit")
         assert demo.slack.submit(story.BOB, {"reason": {"value": WHY}}).body in ({}, None)
         self.number = _id(_card(demo, "open", after=self.number))
-        arn = f"arn:aws:iam::{story.PROD}:role/{DEPLOY}"
-        demo.aws.use(story.PROD, arn, "ecr", demo.aws.clock())
+        used = Behind(demo.aws, demo.database).use(None)
+        assert f"{DEPLOY} has just used ecr" in used, used
         moved, done = _iam(demo), len(demo.aws.calls)
         _press(demo, story.CAROL, "ticket.approve", self.number)
         card = _card(demo, "drifted", self.number)
         assert "ecr" in words(card) and _iam(demo) == moved and not _writes(demo, done)
-        return str(card["text"])
+        return f"{used}\n{card['text']}"
 
     # -- quarantine ------------------------------------------------------------------------------------------------
 
