@@ -120,5 +120,6 @@ def _one_call(demo: Demo) -> float:
 
 def _last(demo: Demo) -> tuple[str, str]:
     """What the newest card of the channel is, and its state."""
-    told = demo.slack.messages(story.SECURITY)[-1].get("metadata") or {}
+    cards = demo.slack.messages(story.SECURITY)
+    told = (cards[-1].get("metadata") if cards else None) or {}
     return str(told.get("event_type")), str((told.get("event_payload") or {}).get("state"))

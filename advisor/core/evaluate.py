@@ -172,25 +172,37 @@ class _Names:
 
     catalogue: Catalogue
     extra: Iterable[str]
-    table: dict[str, frozenset[str]] = field(default_factory=dict)
+    named: dict[str, set[str]] = field(default_factory=dict)
+    table: dict[str, frozenset[str]] = field(
+        default_factory=dict
+    )  # by service, read when it is first asked for
     expansions: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        named: dict[str, set[str]] = {}
         for entry in self.extra:
             service, colon, name = entry.lower().partition(":")
             if colon and name and not set("*?") & set(entry):
-                named.setdefault(service, set()).add(name)
-        for service in self.catalogue.services() | named.keys():
+                self.named.setdefault(service, set()).add(name)
+
+    def services(self) -> frozenset[str]:
+        """Every service that is known or written out."""
+        return self.catalogue.services() | self.named.keys()
+
+    def of(self, service: str) -> frozenset[str]:
+        """The actions of one service."""
+        if service not in self.table:
             known = {name.lower() for name in self.catalogue.actions(service)}
-            self.table[service] = frozenset(f"{service}:{n}" for n in known | named.get(service, set()))
+            self.table[service] = frozenset(f"{service}:{n}" for n in known | self.named.get(service, set()))
+        return self.table[service]
 
     def allowed(self, lists: Iterable[_List]) -> frozenset[str]:
         """Every action that one of the lists allows."""
         found: set[str] = set()
         for each in lists:
             named = frozenset().union(*map(self._expand, each.entries))
-            found |= frozenset().union(*self.table.values()) - named if each.inverted else named
+            if each.inverted:
+                named = frozenset().union(*map(self.of, self.services())) - named
+            found |= named
         return frozenset(found)
 
     def traces(self, lists: Iterable[_List], cut: _Cut) -> set[str]:
@@ -209,13 +221,12 @@ class _Names:
 
     def _expand(self, entry: str) -> frozenset[str]:
         if entry not in self.expansions:
-            service = entry.partition(":")[0]
-            some = [service] if service in self.table else self.table
-            if ":" in entry and not set("*?") & set(service):
-                some = [service] if service in self.table else []
-            whole = set(entry) <= set("*:")
+            service, colon, name = entry.partition(":")
+            one = bool(colon) and not set("*?") & set(service)
+            some = [service] if one or service in self.services() else self.services()
+            whole = set(entry) <= set("*:") or (one and name == "*")
             self.expansions[entry] = frozenset(
-                a for s in some for a in self.table[s] if whole or _glob(entry, a)
+                a for s in some for a in self.of(s) if whole or _glob(entry, a)
             )
         return self.expansions[entry]
 
