@@ -85,7 +85,7 @@ def aws(seeded: tuple[Aws, story.World]) -> Iterator[Aws]:
 @pytest.fixture
 def writing(aws: Aws, stage: Stage) -> Iterator[Stage]:
     """The product with a write role and approvers; afterwards every account is as it was."""
-    put_back = aws.remember(story.PROD, story.DEV)
+    put_back, uses = aws.remember(story.PROD, story.DEV), list(aws.uses)
     stage.restart(
         iam_audit_write_role=story.WRITE_ROLE,
         iam_audit_approvers=f"{story.APPROVERS},{story.BOB}",
@@ -93,6 +93,7 @@ def writing(aws: Aws, stage: Stage) -> Iterator[Stage]:
     )
     yield stage
     put_back()
+    aws.uses[:] = uses
 
 
 @pytest.fixture
