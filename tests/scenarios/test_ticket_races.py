@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -783,3 +785,52 @@ def test_the_role_is_made_anew_while_a_ticket_waits(writing: Stage, aws: Aws) ->
     button(stage, "ticket.approve", 1, story.CAROL)
     assert state(stage) == "drifted", words(card_of(stage, 1))
     assert aws.state(story.PROD) == before
+
+
+def test_twenty_presses_in_threads(writing: Stage, aws: Aws) -> None:
+    """Real threads at the door: every press is committed once, one of them counts, all others are told."""
+    stage = writing
+    stage.ticket()
+    aws.calls.clear()
+    people = [story.CAROL, story.BOB] * 10
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda who: button(stage, "ticket.approve", 1, who, settle=False), people))
+    assert all(r.ok for r in replies)
+    stage.settle()
+    assert state(stage) == "applied"
+    assert len(written(aws)) == 2
+    assert len(stage.rows("SELECT user FROM approval")) == 1
+    outcomes = [r["outcome"] for r in stage.rows("SELECT outcome FROM press ORDER BY id")]
+    assert len(outcomes) == 20
+    assert outcomes.count("done") == 1
+    assert set(outcomes) == {"done", "late"}
+    assert heard(stage, story.CAROL) + heard(stage, story.BOB) == 19
+
+
+def test_presses_and_workers_in_threads(writing: Stage, aws: Aws) -> None:
+    """The product with its own threads: approve, reject and cancel race; one outcome, and IAM agrees with it."""
+    stage = writing
+    stage.ticket()
+    before = aws.state(story.PROD)
+    stage.restart(lanes=True)
+    ways = [
+        lambda: button(stage, "ticket.approve", 1, story.CAROL, settle=False),
+        lambda: form(stage, "ticket.reject", 1, story.BOB, settle=False),
+        lambda: button(stage, "ticket.cancel", 1, story.ALICE, settle=False),
+    ]
+    with ThreadPoolExecutor(3) as pool:
+        assert all(f.result().ok for f in [pool.submit(w) for w in ways])
+    until = time.monotonic() + 20
+    while stage.pending() and time.monotonic() < until:
+        stage.beat()
+        stage.now += timedelta(seconds=0.5)
+        time.sleep(0.05)
+    assert not stage.pending()
+    ends = state(stage)
+    assert ends in {"applied", "rejected", "cancelled"}
+    assert (aws.state(story.PROD) == before) == (ends != "applied")
+    outcomes = [r["outcome"] for r in stage.rows("SELECT outcome FROM press")]
+    assert min(outcomes) == "done"
+    if ends != "cancelled":
+        assert outcomes.count("done") == 1
+    stage.restart(lanes=False)

@@ -597,3 +597,45 @@ def test_fewer_approvals_are_needed_now(writing: Stage) -> None:
     assert state(stage) == "open"
     stage.press("ticket.approve", user=story.BOB)
     assert state(stage) == "applied"
+
+
+@pytest.mark.parametrize("at", STATES)
+def test_an_approver_and_their_own_ticket(writing: Stage, aws: Aws, tmp_path: Path, at: str) -> None:
+    """Their own is not theirs to decide while it is open, and too late like for everybody else afterwards."""
+    rehearsal = Rehearsal(writing, aws, tmp_path, STATES[at])
+    stage = writing
+    stage.settings["iam_audit_approvers"] = f"{story.APPROVERS},{story.ALICE}"
+    rehearsal.again()
+    stage.begin()
+    for verb in ("approve", "reject"):
+        own = f"You may not {verb} your own ticket. Nothing was changed."
+        _is_refused(
+            stage, f"own {verb} {at}", story.ALICE, verb, own if at == "open" else "Too late: ticket 1"
+        )
+    for verb in ("retry", "rollback", "keep"):
+        leads = LEADS.get((verb, at))
+        if verb != "keep" and not leads:
+            _is_refused(stage, f"own {verb} {at}", story.ALICE, verb, "Too late: ticket 1")
+            continue
+        rehearsal.again()
+        stage.begin()
+        _is_done(stage, f"own {verb} {at}", story.ALICE, verb, leads or at)
+        rehearsal.again()
+        stage.begin()
+
+
+def test_the_write_role_is_taken_from_the_settings(writing: Stage, aws: Aws) -> None:
+    """A ticket that could be written when it was opened, and the bot may not write any more: nothing is, and it is said."""
+    stage = writing
+    stage.ticket()
+    before = aws.state(story.PROD)
+    stage.restart(iam_audit_write_role="")
+    button(stage, "ticket.approve", 1, story.CAROL)
+    assert aws.state(story.PROD) == before
+    assert state(stage) == "approved"
+    shown = words(stage.card())
+    assert "Approved, not begun" in shown
+    assert "Nothing was written" in shown
+    stage.restart(iam_audit_write_role=story.WRITE_ROLE)
+    button(stage, "ticket.retry", 1, story.BOB)
+    assert state(stage) == "applied"
