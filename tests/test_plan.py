@@ -416,3 +416,15 @@ def test_an_aws_policy_that_grants_exactly_what_stays_is_attached_instead() -> N
         ("attach", "AmazonRDSFullAccess"),
         ("detach", "JustRDS"),
     ]
+
+
+def test_what_stays_is_told_whole_also_what_was_offered_and_not_chosen() -> None:
+    tools = shared(policy("DBTools", "sqs:*", kind=PolicyKind.CUSTOMER), 2)
+    held = {tools.arn: ("role/DBAdminRole", "role/x", "role/y")}
+    used = {**USED, "secretsmanager": ago(days=143)}
+    made = estate(policy("base", "s3:*", "athena:*", "secretsmanager:*"), tools, used=used, holders=held)
+    assert {(f.service, f.why) for f in made.plan().stays} == {
+        ("s3", Why.USED),
+        ("secretsmanager", Why.STALE),
+        ("sqs", Why.SHARED),
+    }

@@ -57,7 +57,7 @@ def offer(report: Report, snapshot: Snapshot, summary: Summary, catalogue: Catal
     taken = {s for c in candidates for s in c.services}
     stays = tuple(f for f in summary.findings if f.service not in taken)
     nothing = "" if candidates or quarantine else _why_nothing(summary)
-    return Offer(tuple(candidates), stays, quarantine, nothing)
+    return Offer(tuple(candidates), stays, summary.findings, quarantine, nothing)
 
 
 def _may_be_quarantined(snapshot: Snapshot, summary: Summary) -> bool:

@@ -88,7 +88,7 @@ def make(
         services=services,
         actions=actions,
         granted=len(report.services),
-        stays=tuple(f for f in offered.stays if f.service not in services),
+        stays=tuple(f for f in offered.findings if f.service not in services),
         left=(*left, *maker.still_granted(edits, services)),
         asked=tuple(c for c in chosen if c.asks),
     )

@@ -158,6 +158,7 @@ class Offer:
 
     candidates: tuple[Candidate, ...]
     stays: tuple[Finding, ...]
+    findings: tuple[Finding, ...] = ()  # every service, whether it is offered or not
     quarantine: bool = False
     nothing: str = ""  # why nothing can go, as a word
 
