@@ -54,7 +54,7 @@ def _answered_once(demo: Demo) -> None:
     assert len(_cards(demo)) == 1
 
 
-@pytest.mark.parametrize("since", ["the beginning", "some time"])
+@pytest.mark.parametrize("since", [pytest.param("the beginning", marks=pytest.mark.long), "some time"])
 def test_a_silent_socket(demo: Demo, tmp_path: Path, since: str) -> None:
     """Accepted, and nothing is answered on it: noticed in seconds, 503 meanwhile, and mended without a restart."""
     port = _free_port()
@@ -140,7 +140,13 @@ def test_commands_while_a_connection_is_refreshed(demo: Demo, tmp_path: Path) ->
         assert len({words(c).partition(":")[0] for c in _cards(demo)}) == 3
 
 
-@pytest.mark.parametrize("operation", ["GenerateServiceLastAccessedDetails", "GetServiceLastAccessedDetails"])
+@pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param("GenerateServiceLastAccessedDetails", marks=pytest.mark.long),
+        "GetServiceLastAccessedDetails",
+    ],
+)
 def test_the_end_while_a_report_hangs(demo: Demo, tmp_path: Path, operation: str) -> None:
     """SIGTERM while AWS is silent about one account's report: done in ten seconds, and the next start finishes it."""
     accounts = {"IAM_AUDIT_ACCOUNTS": story.ACCOUNTS}
