@@ -249,3 +249,47 @@ def test_what_goes_back_only_whole_is_chosen_by_its_policy() -> None:
     entries = journal(plan, plan.steps)
     steps = way_back(plan, entries, catalogue(), ["AmazonRDSFullAccess"])
     assert [(s.operation, s.name) for s in steps] == [(Operation.ATTACH, "AmazonRDSFullAccess")]
+
+
+def deleted_defaults(plan: Plan, entries: Sequence[Entry]) -> list[str]:
+    """Versions that the journal deletes while they are in force: AWS refuses that."""
+    now, found_ = plan.basis, []
+    for entry in entries:
+        step = entry.step
+        held = now.policy(step.arn) if step.operation is Operation.DELETE_VERSION else None
+        if held and held.default.id == step.version:
+            found_.append(step.version)
+        now = after(now, step, entry.made)
+    return found_
+
+
+def test_a_second_choice_leaves_the_version_alone_that_the_first_one_made() -> None:
+    """What came back of one policy stands; giving back something else does not take its version in force away."""
+    one = policy("Own", "s3:*", "dax:*", "dms:*", kind=PolicyKind.CUSTOMER, attachments=1)
+    plan = estate(policy("base", "s3:*", "athena:*"), one, used=USED).plan()
+    entries = journal(plan, plan.steps)
+    entries += journal(plan, way_back(plan, entries, catalogue(), ["dax"]), 2, back=True)
+    second = way_back(plan, entries, catalogue(), ["dax", "athena"])
+    assert [(s.operation, s.name) for s in second] == [(Operation.PUT, "base")]
+    entries += journal(plan, second, 3, back=True)
+    assert way_back(plan, entries, catalogue(), ["dax", "athena"]) == ()
+    entries += journal(plan, way_back(plan, entries, catalogue()), 4, back=True)
+    assert whole(plan, entries)
+    assert not deleted_defaults(plan, entries)
+
+
+def test_everything_comes_back_though_a_choice_has_pruned_the_first_version() -> None:
+    one = policy("Own", "s3:*", "dax:*", "dms:*", kind=PolicyKind.CUSTOMER, attachments=1)
+    five = tuple(
+        Version(f"v{n}", one.text if n == 1 else document(allow(f"s3:Get{n}")), default=n == 1)
+        for n in range(1, 6)
+    )
+    plan = estate(one, used=USED, versions={one.arn: five}).plan()
+    entries = journal(plan, plan.steps)
+    for run, chosen in enumerate((["dax"], ["dax", "dms"], ()), 2):
+        entries += journal(plan, way_back(plan, entries, catalogue(), chosen), run, back=True)
+    assert whole(plan, entries)
+    assert not deleted_defaults(plan, entries)
+    now = remaining(plan, entries).policy(one.arn)
+    assert now
+    assert sorted(v.text for v in now.versions) == sorted(v.text for v in five)

@@ -286,6 +286,8 @@ def _back_version(
             steps.append(Step(Operation.DELETE_VERSION, edit.policy, edit.arn, oldest.text, None, oldest.id))
             ours = [v for v in ours if v.id != oldest.id]
         steps.append(Step(Operation.CREATE_VERSION, edit.policy, edit.arn, live.text, goal, live.id))
+    else:  # one that an earlier way back made is the goal already, and stays in force
+        ours = [v for v in ours if v.id != live.id]
     steps += [Step(Operation.DELETE_VERSION, edit.policy, edit.arn, v.text, None, v.id) for v in ours]
     if not chosen:  # what made room for our version comes back; its number is AWS's to give
         steps += [
