@@ -10,7 +10,7 @@ import pytest
 from advisor.core.model import Kind, Policy, PolicyKind, Usage, Why
 from advisor.core.offer import QUARANTINE
 from advisor.core.plan import INLINE_SIZE, Nothing, make
-from advisor.core.removal import Entry, Kept, Left, Operation, Plan, StepState, Treatment, Version
+from advisor.core.removal import Entry, Kept, Left, Operation, Plan, Standing, StepState, Treatment, Version
 from advisor.core.report import Rules
 from advisor.core.rewrite import size
 from advisor.core.standing import after, way_back
@@ -428,3 +428,39 @@ def test_what_stays_is_told_whole_also_what_was_offered_and_not_chosen() -> None
         ("secretsmanager", Why.STALE),
         ("sqs", Why.SHARED),
     }
+
+
+def test_a_policy_that_also_denies_is_not_detached_but_replaced_by_what_it_denies() -> None:
+    """To detach it would take the Deny away, too: the entity could do more than before."""
+    text = document(allow("athena:*"), deny("s3:DeleteBucket"))
+    for kind in (PolicyKind.CUSTOMER, PolicyKind.AWS):
+        owner = "aws" if kind is PolicyKind.AWS else "111111111111"
+        one = Policy("Fence", kind, text, f"arn:aws:iam::{owner}:policy/Fence", "v1", attachments=2)
+        plan = estate(policy("base", "s3:*"), one, used=USED).plan("athena")
+        [edit] = plan.edits
+        assert edit.treatment in {Treatment.COPY, Treatment.REPLACE}
+        assert [s["Effect"] for s in json.loads(edit.after or "")["Statement"]] == ["Deny"]
+        assert [s.operation for s in plan.steps] == [
+            Operation.CREATE_POLICY,
+            Operation.ATTACH,
+            Operation.DETACH,
+        ]
+        assert plan.services == ("athena",)
+
+
+def test_a_policy_that_grants_more_by_now_is_not_detached_whole() -> None:
+    """The audit saw a policy of unused services only; since then somebody added one that is used."""
+    one = shared(policy("Team", "athena:*", kind=PolicyKind.CUSTOMER), 2)
+
+    def grown(standing: Standing) -> Standing:
+        more = tuple(
+            replace(m, versions=(Version("v2", document(allow("athena:*", "sqs:*")), default=True),))
+            for m in standing.managed
+        )
+        return replace(standing, managed=more)
+
+    plan = estate(policy("base", "s3:*"), one, used=USED, change=grown).plan("athena")
+    [edit] = plan.edits
+    assert edit.treatment is Treatment.COPY
+    assert actions(edit.after) in ("sqs:*", ["sqs:*"])
+    assert plan.services == ("athena",)

@@ -22,7 +22,14 @@ from advisor.core.model import (
     Verdict,
     Why,
 )
-from advisor.core.policy import PASSING, Catalogue, actions_granted, allows_everything, services_granted
+from advisor.core.policy import (
+    PASSING,
+    Catalogue,
+    actions_granted,
+    allows_everything,
+    denies,
+    services_granted,
+)
 from advisor.core.removal import Candidate, Offer, Treatment
 
 QUARANTINE = "quarantine"
@@ -137,7 +144,7 @@ class _Reader:
         unused = self._unused(home)
         if not unused:
             return
-        whole = len(unused) == len(home.services)
+        whole = len(unused) == len(home.services) and not denies(policy.text)
         aws = policy.kind is PolicyKind.AWS
         passing = next((f for f in unused if f.why is Why.PASS_ROLE), None)
         others = str(policy.attachments - 1)

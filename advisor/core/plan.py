@@ -12,7 +12,7 @@ from advisor.core.arn import parse
 from advisor.core.evaluate import disagreements
 from advisor.core.model import Kind, Policy, PolicyKind, Report, Why
 from advisor.core.offer import QUARANTINE
-from advisor.core.policy import Catalogue, actions_granted, services_granted
+from advisor.core.policy import Catalogue, actions_granted, denies, services_granted
 from advisor.core.removal import (
     ATTACHMENTS,
     DENY_ALL,
@@ -175,7 +175,11 @@ class _Maker:
     def _managed(self, policy: Managed) -> list[Edit]:
         candidate = self._whole.get(policy.arn)
         if candidate and candidate.treatment is Treatment.DETACH:
-            return self._detach(policy)
+            if not denies(policy.default.text) and self._services([_policy(policy)]) <= {*candidate.services}:
+                return self._detach(policy)
+            # By now it does more than what was ticked: only that goes.
+            services = self._cut.services | frozenset(candidate.services)
+            return self._instead(policy, replace(self._cut, services=services))
         if candidate:
             return self._instead(policy, self._cut)
         own = {h.partition("/")[2] for h in policy.holders} == {self._standing.entity.name}

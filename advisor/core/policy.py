@@ -162,6 +162,11 @@ def allows_everything(text: str) -> bool:
     return any(s.allow and s.blanket and _everything(s.actions) for s in statements(text))
 
 
+def denies(text: str) -> bool:
+    """Whether a document denies anything: without it, its holder could do more."""
+    return any(not s.allow for s in statements(text))
+
+
 def trusted(text: str) -> tuple[str, ...]:
     """Whom a trust policy lets in: services, accounts, principals, as they are written; empty where it is not read."""
     try:
