@@ -13,7 +13,7 @@ from advisor.core.plan import INLINE_SIZE, Nothing, make
 from advisor.core.removal import Entry, Kept, Left, Operation, Plan, Standing, StepState, Treatment, Version
 from advisor.core.report import Rules
 from advisor.core.rewrite import size
-from advisor.core.standing import after, way_back
+from advisor.core.standing import after, moved, way_back, whole
 from tests.removals import Estate, catalogue, estate, keep, shared
 from tests.worlds import ago, allow, deny, document, entity, policy
 
@@ -464,3 +464,30 @@ def test_a_policy_that_grants_more_by_now_is_not_detached_whole() -> None:
     assert edit.treatment is Treatment.COPY
     assert actions(edit.after) in ("sqs:*", ["sqs:*"])
     assert plan.services == ("athena",)
+
+
+def test_a_plan_rests_on_the_text_of_the_narrower_policy_that_it_attaches() -> None:
+    """AWS may have widened it since it was met: that is drift, never a grant that nobody approved."""
+    full = policy("AmazonRDSFullAccess", "rds:*", "pi:*", kind=PolicyKind.AWS)
+    exact = policy("JustRDS", "rds:*", kind=PolicyKind.AWS)
+    made = estate(full, used={"rds": ago(days=2)})
+    plan = make(made.offer, {"r0"}, made.standing, made.report, catalogue(), 12, [exact])
+    assert isinstance(plan, Plan)
+    basis = plan.basis
+    assert {m.arn for m in basis.managed} == {full.arn, exact.arn}
+    assert moved(basis, basis) == ()
+    wide = tuple(
+        replace(m, versions=(Version("v2", document(allow("rds:*", "sns:*")), default=True),))
+        if m.arn == exact.arn
+        else m
+        for m in basis.managed
+    )
+    assert [m.name for m in moved(basis, replace(basis, managed=wide))] == ["JustRDS"]
+    entries = [
+        Entry(n, 12, 1, n, back=False, step=s, state=StepState.DONE) for n, s in enumerate(plan.steps, 1)
+    ]
+    entries += [
+        Entry(9 + n, 12, 2, n, back=True, step=s, state=StepState.DONE)
+        for n, s in enumerate(way_back(plan, entries, catalogue()), 1)
+    ]
+    assert whole(plan, entries)

@@ -28,6 +28,7 @@ from advisor.core.removal import (
     Standing,
     Step,
     Treatment,
+    Version,
 )
 from advisor.core.rewrite import Cut, Rewrite, rewrite, size
 from advisor.core.standing import basis_of, fingerprint
@@ -80,6 +81,7 @@ def make(
         return Nothing(left, wrong)
     services, actions = maker.gone(edits)
     basis = basis_of(standing, edits)
+    basis = replace(basis, managed=(*basis.managed, *maker.swapped_in(edits)))
     steps = [s for e in edits for s in e.steps]
     return Plan(
         edits=edits,
@@ -350,6 +352,12 @@ class _Maker:
         texts += [(m.name, by_arn.get(m.arn, m.default.text)) for m in self._standing.managed]
         texts += list(self._standing.elsewhere)
         return [Policy(n, PolicyKind.INLINE, t) for n, t in texts if t]
+
+    def swapped_in(self, edits: tuple[Edit, ...]) -> list[Managed]:
+        """The policies of AWS that are attached as narrower ones, with the text that was compared."""
+        arns = {e.steps[0].arn for e in edits if e.treatment is Treatment.SWAP}
+        found = {p.arn: p for p in self._known if p.arn in arns}
+        return [Managed(a, p.name, (Version(p.version, p.text, default=True),)) for a, p in found.items()]
 
     def still_granted(self, edits: tuple[Edit, ...], services: Collection[str]) -> list[Left]:
         """Grants that remain of services that were chosen, each with its reason."""
