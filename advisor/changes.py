@@ -81,7 +81,7 @@ def _check(desk: Desk, ticket: Ticket, plan: Plan, entity: Entity) -> bool:
     """A fresh report and everything read again; only if both agree with the plan is the journal written."""
     store, now = desk.store, desk.clock()
     if ticket.job_id is None:
-        deep = Granularity.ACTION if plan.actions else Granularity.SERVICE
+        deep = Granularity.ACTION if plan.takes_singly else Granularity.SERVICE
         with store.transaction():
             job, _ = store.jobs.join(entity.id, entity.account, deep, now, now + jobs.deadline(desk))
             store.tickets.set_job(ticket.id, job.id)
@@ -89,6 +89,9 @@ def _check(desk: Desk, ticket: Ticket, plan: Plan, entity: Entity) -> bool:
     job_now = store.jobs.get(ticket.job_id)
     if job_now is None or job_now.state not in {JobState.DONE, JobState.FAILED}:
         return False
+    if now - job_now.created_at > jobs.deadline(desk) + GIVE_UP:  # only a standstill makes it so old
+        store.tickets.set_job(ticket.id, None)
+        return True
     if job_now.failure and job_now.failure.code in {"gone", "recreated"}:  # no retry brings it back
         _stop(desk, ticket, (Moved(job_now.failure.code, entity.name),), None)
         return False
@@ -143,10 +146,8 @@ def _used(plan: Plan, before: Report | None, report: Report) -> tuple[Moved, ...
     """What the plan takes away and somebody used since it was made."""
     old = {s.namespace: s for s in before.services} if before else {}
     told: list[Moved] = []
-    whole_services = set(plan.services) | (
-        {s.namespace for s in report.services} if plan.quarantine else set()
-    )
-    single = set(plan.actions)
+    whole_services = plan.takes | ({s.namespace for s in report.services} if plan.quarantine else set())
+    single = plan.takes_singly
     for row in report.services:
         was = old.get(row.namespace)
         if row.namespace in whole_services and row.last_at and (was is None or row.last_at != was.last_at):
@@ -165,7 +166,7 @@ def _guarded(desk: Desk, ticket: Ticket, plan: Plan, live: Standing) -> tuple[Mo
     shot = Snapshot(live.entity, desk.clock(), tags=live.tags, boundary_of=boundary)
     word = protected(shot, readings.rules(desk, ticket.days))
     told = [Moved("protected", live.entity.name, word)] if word else []
-    takes = {*plan.services, *(a.partition(":")[0] for a in plan.actions)}
+    takes = {*plan.takes, *(a.partition(":")[0] for a in plan.takes_singly)}
     told += [
         Moved("kept", k.service or live.entity.name, at=k.until)
         for k in desk.store.keeps.standing(desk.clock(), ticket.entity_id)
@@ -397,18 +398,17 @@ def _plan_back(desk: Desk, ticket: Ticket, plan: Plan, entity: Entity) -> bool:
     store, now = desk.store, desk.clock()
     session = desk.aws.session(entity.account)
     entries = store.steps.of(ticket.id)
-    loose = next((e for e in entries if e.state in {StepState.BEGUN, StepState.NOT_DONE}), None)
+    loose = [e for e in entries if e.state in {StepState.BEGUN, StepState.NOT_DONE}]
     live = _live(desk, session, entity, plan)
     if live.entity.unique_id != entity.unique_id:
         _stop(desk, ticket, (Moved("recreated", entity.name),), None)
         return False
-    if loose is not None:
-        expected = remaining(plan, [e for e in entries if e.id != loose.id])
-        seen, made = found(live, loose.step, _known(expected, loose))
-        with store.transaction():
-            if seen is Found.AFTER:
-                store.steps.settle(loose.id, StepState.DONE, now, made=made)
-        entries = store.steps.of(ticket.id)
+    for entry in loose:  # every run that stopped may have left one
+        expected = remaining(plan, [e for e in store.steps.of(ticket.id) if e.id != entry.id])
+        seen, made = found(live, entry.step, _known(expected, entry))
+        if seen is Found.AFTER:
+            store.steps.settle(entry.id, StepState.DONE, now, made=made)
+    entries = store.steps.of(ticket.id)
     wanted = {*ticket.wanted, *ticket.given} if ticket.wanted else ()
     steps = way_back(plan, entries, desk.catalogue, wanted)
     if not steps:

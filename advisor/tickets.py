@@ -371,6 +371,8 @@ def _roll_back(desk: Desk, ticket: Ticket, press: Press) -> str:
         return f"blocked:{newer.id}"
     if ticket.advice and not store.steps.of(ticket.id):
         return "advice"
+    if press.services and ticket.state is not TicketState.APPLIED:
+        return "late"  # the form was opened before it got stuck: what is left would read as applied
     store.tickets.set_run(ticket.id, press.services)
     store.tickets.move(
         ticket.id, ticket.state, Event.BACK_ASKED, now, by=press.user, words=press.words, next_at=now
@@ -393,7 +395,7 @@ def _keep(desk: Desk, ticket: Ticket, press: Press) -> str:
         until=press.until.isoformat(),
         reason=press.words,
     )
-    takes = set(ticket.plan.services) | _partly(ticket.plan) if ticket.plan else set()
+    takes = ticket.plan.takes | _partly(ticket.plan) if ticket.plan else set()
     everything = not press.services or (ticket.plan is not None and ticket.plan.quarantine)
     if ticket.state is TicketState.OPEN and (everything or takes & set(press.services)):
         _without(desk, ticket, press, now)
@@ -402,7 +404,7 @@ def _keep(desk: Desk, ticket: Ticket, press: Press) -> str:
 
 def _partly(made: Plan) -> set[str]:
     """Services of which single actions go."""
-    return {a.partition(":")[0] for a in made.actions}
+    return {a.partition(":")[0] for a in made.takes_singly}
 
 
 def _without(desk: Desk, ticket: Ticket, press: Press, now: datetime) -> None:

@@ -491,3 +491,18 @@ def test_a_plan_rests_on_the_text_of_the_narrower_policy_that_it_attaches() -> N
         for n, s in enumerate(way_back(plan, entries, catalogue()), 1)
     ]
     assert whole(plan, entries)
+
+
+def test_a_copy_of_a_policy_that_a_ticket_made_bears_each_tag_once() -> None:
+    """IAM takes no key twice, and compares keys without regard to case."""
+    tools = shared(policy("IAMAudit-x-t1", "sqs:*", "athena:*", kind=PolicyKind.CUSTOMER), 2)
+    held = {tools.arn: ("role/DBAdminRole", "role/x", "role/y")}
+
+    def tagged(standing: Standing) -> Standing:
+        tags = (("team", "data"), ("IAM-Audit:ticket", "1"))
+        return replace(standing, managed=tuple(replace(m, tags=tags) for m in standing.managed))
+
+    made = estate(tools, used={"sqs": ago(days=1)}, holders=held, change=tagged)
+    create = made.plan("IAMAudit-x-t1").steps[0]
+    assert create.operation is Operation.CREATE_POLICY
+    assert create.tags == (("team", "data"), ("iam-audit:ticket", "12"))

@@ -45,6 +45,8 @@ MANAGED_SIZE = 6144
 NAME = 128
 """Characters of a policy's name (IAM API Reference, CreatePolicy)."""
 
+_TAG = "iam-audit:ticket"
+
 _SINGLY = {Treatment.EDIT, Treatment.VERSION}
 
 
@@ -201,7 +203,7 @@ class _Maker:
             if self._standing.entity.kind is Kind.POLICY:
                 self._stay(done, policy.name, Kept.EMPTY)
                 return []
-            return self._detach(policy)
+            return self._detach(policy, self._cut)
         if size(done.after) > MANAGED_SIZE:
             self._stay(done, policy.name, Kept.SIZE)
             return []
@@ -217,10 +219,13 @@ class _Maker:
         edit = self._edit(Treatment.VERSION, policy.name, tuple(steps), done, self._cut)
         return [replace(edit, arn=policy.arn, holders=policy.holders)]
 
-    def _detach(self, policy: Managed) -> list[Edit]:
+    def _detach(self, policy: Managed, cut: Cut | None = None) -> list[Edit]:
         granted = tuple(sorted(self._services([_policy(policy)])))
         step = Step(Operation.DETACH, policy.name, policy.arn)
-        return [Edit(Treatment.DETACH, policy.name, (step,), policy.arn, out=granted, aws=policy.aws)]
+        cut = cut or Cut(services=frozenset(granted))
+        return [
+            Edit(Treatment.DETACH, policy.name, (step,), policy.arn, out=granted, cut=cut, aws=policy.aws)
+        ]
 
     def _instead(self, policy: Managed, cut: Cut) -> list[Edit]:
         """A policy of what stays is made and attached before the old one goes."""
@@ -229,7 +234,7 @@ class _Maker:
         if done is None:
             return []
         if done.after is None:
-            return self._detach(policy)
+            return self._detach(policy, cut)
         if size(done.after) > MANAGED_SIZE or not self._has_room(1):
             self._stay(done, policy.name, Kept.SIZE if self._has_room(1) else Kept.ATTACHMENTS)
             return []
@@ -247,8 +252,8 @@ class _Maker:
         arn = f"arn:{_partition(self._standing)}:iam::{account}:policy{path}{name}"
         description = f"{policy.name} without what {self._standing.entity.name} never used. IAM Audit, ticket {self._ticket}."
         tags = (
-            *((k, v) for k, v in policy.tags if not k.startswith("aws:")),
-            ("iam-audit:ticket", str(self._ticket)),
+            *((k, v) for k, v in policy.tags if not k.startswith("aws:") and k.lower() != _TAG),
+            (_TAG, str(self._ticket)),
         )
         create = Step(
             Operation.CREATE_POLICY,

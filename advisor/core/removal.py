@@ -228,6 +228,16 @@ class Plan:
         return tuple(step for edit in self.edits for step in edit.steps)
 
     @property
+    def takes(self) -> frozenset[str]:
+        """Services that go whole from some policy, whether or not another one still grants them."""
+        return frozenset(self.services).union(*(e.cut.services for e in self.edits))
+
+    @property
+    def takes_singly(self) -> frozenset[str]:
+        """Single actions that go from some policy, likewise."""
+        return frozenset(self.actions).union(*(e.cut.actions for e in self.edits))
+
+    @property
     def quarantine(self) -> bool:
         """Whether everything is denied instead of something being cut."""
         return any(e.treatment is Treatment.QUARANTINE for e in self.edits)

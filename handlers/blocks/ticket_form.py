@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from advisor.core.removal import Ticket, Treatment
+from advisor.core.removal import Ticket, TicketState, Treatment
 from advisor.core.standing import restorable
 from handlers.blocks import kit, words
 from handlers.blocks.kit import Json
@@ -182,7 +182,8 @@ def roll_back(view: TicketView) -> Json:
         f"This writes to AWS as soon as you press Roll back. {view.name} {view.where} gets permissions back."
     )
     blocks: list[Json] = [alert("warning", warning)]
-    if view.plan.quarantine or len(options) < 2:  # there is nothing to choose
+    applied = ticket.state is TicketState.APPLIED
+    if view.plan.quarantine or len(options) < 2 or not applied:  # there is nothing to choose
         blocks.append(kit.rich(kit.section(kit.text(f"Everything goes back: {takes(view)}."))).to_dict())
     else:
         everything = option(f"Everything: {takes(view)}", "all", "The very text that was there")
