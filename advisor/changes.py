@@ -13,7 +13,17 @@ from advisor import jobs, readings
 from advisor.core.errors import AwsError, Expired, Invalid, Missing, Transient, Unreachable
 from advisor.core.lifecycle import Event
 from advisor.core.model import Entity, Failure, Granularity, JobState, Report, Snapshot
-from advisor.core.removal import Entry, Moved, Plan, Standing, StepState, Ticket, TicketState, Treatment
+from advisor.core.removal import (
+    Entry,
+    Moved,
+    Operation,
+    Plan,
+    Standing,
+    StepState,
+    Ticket,
+    TicketState,
+    Treatment,
+)
 from advisor.core.report import protected
 from advisor.core.standing import Found, found, may_be_there, moved, remaining, way_back, whole
 from advisor.desk import Desk
@@ -413,6 +423,10 @@ def _plan_back(desk: Desk, ticket: Ticket, plan: Plan, entity: Entity) -> bool:
     steps = way_back(plan, entries, desk.catalogue, wanted)
     if not steps:
         return _finish(desk, ticket, plan, entries)
+    edited = [s for s in steps if s.operation is Operation.DELETE_POLICY and found(live, s)[0] is Found.OTHER]
+    if edited:  # before the first write: it would be detached, with what somebody added to it
+        _stop(desk, ticket, tuple(Moved("version", s.name, "edited") for s in edited), None)
+        return False
     with store.transaction():
         store.steps.plan(ticket.id, ticket.run, steps, back=True)
         redraw(desk, ticket)

@@ -12,9 +12,10 @@ from advisor.core.removal import Verb
 from tests.removals import estate, shared
 from tests.sandbox import world as story
 from tests.sandbox.aws import Aws
-from tests.scenarios.changes import approve
-from tests.scenarios.pressing import state
+from tests.scenarios.changes import allow, approve, everything, replacement, roll_back
+from tests.scenarios.pressing import form, state
 from tests.scenarios.stage import Stage, words
+from tests.scenarios.test_ticket_deaths import same
 from tests.worlds import ago, policy
 
 
@@ -84,3 +85,44 @@ def test_a_service_that_goes_from_one_policy_counts_as_used_though_another_still
         replace(s, last_at=ago(days=0)) if s.namespace == "athena" else s for s in made.report.services
     )
     assert [m.name for m in _used(plan, made.report, replace(made.report, services=services))] == ["athena"]
+
+
+def test_a_copy_that_somebody_edited_is_seen_before_the_way_back_writes_anything(
+    writing: Stage, aws: Aws
+) -> None:
+    """What was added to the policy that a ticket made is somebody's work: it is neither detached nor lost."""
+    stage = writing
+    replacement(stage)
+    approve(stage)
+    assert state(stage) == "applied", words(stage.card())
+    iam = aws.client("iam", story.PROD)
+    [ours] = [
+        p for p in iam.list_policies(Scope="Local")["Policies"] if p["PolicyName"].startswith("IAMAudit-")
+    ]
+    iam.create_policy_version(
+        PolicyArn=ours["Arn"], PolicyDocument=allow("rds:*", "sns:Publish"), SetAsDefault=True
+    )
+    before = aws.state(story.PROD)
+    roll_back(stage)
+    assert state(stage) == "needs_human", words(stage.card())
+    assert aws.state(story.PROD) == before
+
+
+def test_a_way_back_looks_at_what_every_run_before_it_left_unknown(writing: Stage, aws: Aws) -> None:
+    """The change stopped, and so did its first way back, whose write took place late: it is not made twice."""
+    stage = writing
+    everything(stage)
+    before = aws.state(story.PROD)
+    aws.fail("DetachRolePolicy", error="AccessDenied")
+    approve(stage)
+    assert state(stage) == "needs_human"
+    aws.fail("CreatePolicyVersion", error="AccessDenied")
+    form(stage, "ticket.rollback", 1, story.BOB)
+    assert state(stage) == "needs_human"
+    iam = aws.client("iam", story.PROD)
+    [own] = [p for p in iam.list_policies(Scope="Local")["Policies"] if p["PolicyName"] == "ManyOwn"]
+    first = before[f"policy/{own['Arn']}"]["versions"]["v1"]  # type: ignore[index]
+    iam.create_policy_version(PolicyArn=own["Arn"], PolicyDocument=first)
+    form(stage, "ticket.rollback", 1, story.BOB)
+    assert state(stage) == "rolled_back", [words(m) for m in stage.thread()]
+    assert same(aws.state(story.PROD)) == same(before)
