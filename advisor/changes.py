@@ -173,7 +173,8 @@ def _used(plan: Plan, before: Report | None, report: Report) -> tuple[Moved, ...
 def _guarded(desk: Desk, ticket: Ticket, plan: Plan, live: Standing) -> tuple[Moved, ...]:
     """What somebody has put under protection since: settings, tags, keeps."""
     boundary = max((m.boundary_of for m in live.managed if m.arn == live.entity.arn), default=0)
-    shot = Snapshot(live.entity, desk.clock(), tags=live.tags, boundary_of=boundary)
+    holders = tuple(h for m in live.managed if m.arn == live.entity.arn for h in m.holders)
+    shot = Snapshot(live.entity, desk.clock(), holders=holders, tags=live.tags, boundary_of=boundary)
     word = protected(shot, readings.rules(desk, ticket.days))
     told = [Moved("protected", live.entity.name, word)] if word else []
     takes = {*plan.takes, *(a.partition(":")[0] for a in plan.takes_singly)}

@@ -578,3 +578,26 @@ def test_attempts_that_earlier_reports_saw_are_told_by_service() -> None:
     older = report(service("s3", ago(days=40)), service("sqs"), at=ago(days=30))
     newest = report(service("s3", ago(days=3)), service("sqs"))
     assert attempts_seen([newest, older, newest], newest) == {"s3": (3, 40)}
+
+
+OURS = frozenset({"arn:aws:iam::111111111111:role/ops/IAMAuditWrite"})
+REACHED = [
+    ("the bot has the policy", Kind.POLICY, ("role/IAMAuditWrite",), (), Rules(own_arns=OURS), "bot"),
+    ("a protected role has it", Kind.POLICY, ("role/BreakGlass",), (), Rules(protect=("BreakGlass*",)), "setting"),
+    ("by its ARN", Kind.POLICY, ("user/root2",), (), Rules(protect=("arn:aws:iam::*:user/root2",)), "setting"),
+    ("Identity Center has it", Kind.POLICY, ("role/AWSReservedSSO_Admin_1",), (), Rules(), "sso"),
+    ("a member of the group", Kind.GROUP, (), ("breakglass",), Rules(protect=("breakglass",)), "setting"),
+    ("somebody of another kind", Kind.POLICY, ("user/IAMAuditWrite",), (), Rules(own_arns=OURS), ""),
+    ("nobody", Kind.POLICY, ("role/x",), ("y",), Rules(protect=("BreakGlass*",), own_arns=OURS), ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "holders", "members", "rules", "word"), [r[1:] for r in REACHED], ids=[r[0] for r in REACHED]
+)
+def test_what_reaches_somebody_protected_is_protected(
+    kind: Kind, holders: tuple[str, ...], members: tuple[str, ...], rules: Rules, word: str
+) -> None:
+    """To cut a policy cuts all who have it, to cut a group all its members."""
+    shot = replace(snapshot(of=entity(kind, "Team")), holders=holders, members=members)
+    assert protected(shot, rules) == word

@@ -78,14 +78,33 @@ def protected(snapshot: Snapshot, rules: Rules) -> str:
     entity = snapshot.entity
     if entity.aws_managed:
         return "aws_owned"
-    if rules.own_arns & {entity.arn, _pathless(entity)}:
+    reached = _reached(snapshot)
+    own = rules.own_arns | {_short(a) for a in rules.own_arns}
+    if own & {entity.arn, _pathless(entity), *reached}:
         return "bot"
     if snapshot.boundary_of:
         return "boundary"
     for word, glob in _NEVER_CHANGED:
-        if fnmatch.fnmatchcase(entity.arn, glob):
+        if any(fnmatch.fnmatchcase(arn, glob) for arn in (entity.arn, *reached)):
             return word
-    return "setting" if any(_protects(glob, entity, snapshot) for glob in rules.protect) else ""
+    holders = any(fnmatch.fnmatchcase(n, g) for a in reached for n in (a, _name(a)) for g in rules.protect)
+    return "setting" if holders or any(_protects(g, entity, snapshot) for g in rules.protect) else ""
+
+
+def _reached(snapshot: Snapshot) -> list[str]:
+    """Whom a change of this policy or group changes, too: ARNs without paths, as IAM names holders and members."""
+    head, _, _ = snapshot.entity.arn.partition(f":{snapshot.entity.kind}/")
+    return [f"{head}:{who}" for who in (*snapshot.holders, *(f"user/{m}" for m in snapshot.members))]
+
+
+def _short(arn: str) -> str:
+    """An ARN without its path."""
+    kind, slash, rest = arn.partition("/")
+    return f"{kind}{slash}{rest.rpartition('/')[2]}"
+
+
+def _name(arn: str) -> str:
+    return arn.rpartition("/")[2]
 
 
 def _pathless(entity: Entity) -> str:
