@@ -52,6 +52,10 @@ class Listeners:
         if not self.people.foreign(body):
             return next()
         message = answers.refused("foreign")
+        who = str((body.get("user") or {}).get("id") or body.get("user_id") or "")
+        self.desk.store.log.add(
+            who, "refused", str(body.get("type") or "command"), self.desk.clock(), why="foreign"
+        )
         if body.get("command"):
             return BoltResponse(status=200, body=message.answer())
         if body.get("type") == "block_suggestion":
@@ -238,7 +242,7 @@ class Listeners:
         level = (values["level"]["audit.new.level"].get("selected_option") or {}).get("value")
         days = str(values["days"]["audit.new.days"].get("value") or "")
         fresh = bool(values["fresh"]["audit.new.fresh"].get("selected_options"))
-        if not days.isdigit() or not 1 <= int(days) <= 400:  # AWS tracks 400 days
+        if not _number(days) or not 1 <= int(days) <= 400:  # AWS tracks 400 days
             return None, None, {"days": "A number from 1 to 400."}
         granularity = Granularity.ACTION if level == "action" else Granularity.SERVICE
         if typed:
@@ -250,7 +254,7 @@ class Listeners:
                     {"arn": "A role’s name, a kind and a name such as “user alice”, or an ARN."},
                 )
             return Asked(parsed.kind, parsed.name, parsed.account, granularity, int(days), fresh), None, {}
-        entity = self.desk.store.entities.get(int(picked)) if picked.isdigit() else None
+        entity = self.desk.store.entities.get(int(picked)) if _number(picked) else None
         if entity is None:
             return None, None, {"arn": "Pick an entity above, or write its name or ARN here."}
         asked = Asked(entity.kind, entity.name, entity.account, granularity, int(days), fresh)
@@ -303,7 +307,7 @@ class Listeners:
     def request_of(self, words: list[str]) -> Request | None:
         """The request whose row is the second word of a block id."""
         row = words[1] if len(words) > 1 else ""
-        return self.desk.store.requests.get(int(row)) if row.isdigit() and len(row) < 16 else None
+        return self.desk.store.requests.get(int(row)) if _number(row) and len(row) < 16 else None
 
     def on_breakdown(self, ack: Ack, body: Body) -> None:
         """Who used a service: the picked option is a service row of the report."""
@@ -312,9 +316,7 @@ class Listeners:
         if picked == forms.HINT:
             ack()
             return
-        found = (
-            self.desk.store.reports.service(int(picked)) if picked.isdigit() and len(picked) < 19 else None
-        )
+        found = self.desk.store.reports.service(int(picked)) if _number(picked) and len(picked) < 19 else None
         request = self.request_of(str(action.get("block_id") or "").split(":"))
         if found is None or request is None:
             self.press(body, lambda: self.say(body, "old_service" if request else "old_card"))
@@ -384,7 +386,7 @@ class Listeners:
         action = body["actions"][0]
         request = self.request_of(str(action.get("block_id") or "").split(":"))
         picked = str(action.get("value") or "")
-        entity = self.desk.store.entities.get(int(picked)) if picked.isdigit() and len(picked) < 16 else None
+        entity = self.desk.store.entities.get(int(picked)) if _number(picked) and len(picked) < 16 else None
         if request is None or entity is None:
             self.press(body, lambda: self.say(body, "old_card"))
             ack()
@@ -405,6 +407,11 @@ class Listeners:
         """A button of another release: say what to do instead."""
         self.press(body, lambda: self.say(body, "unknown_button"))
         ack()
+
+
+def _number(text: str) -> bool:
+    """Whether Python reads it as a number, as SQLite does: `isdigit` alone takes superscripts too."""
+    return text.isascii() and text.isdigit()
 
 
 _VERBS = {

@@ -125,7 +125,7 @@ class TicketListeners:
         if errors or request is None:
             ack(response_action="errors", errors=errors)
             return
-        report = int(report_id) if report_id.isdigit() else request.report_id or 0
+        report = int(report_id) if report_id.isascii() and report_id.isdigit() else request.report_id or 0
         store, user = self.on.desk.store, str(body["user"]["id"])
         card = store.outbox.get(request.card_id) if request.card_id else None
 

@@ -223,7 +223,7 @@ def test_what_moved_word_for_word() -> None:
     view = opened(state=S.DRIFTED, moved=(MOVED[0], MOVED[3]))
     message = ticket.card(view)
     assert message.text == (
-        "Ticket 12 stopped before writing: 2 things of DBAdminRole in prod moved after the plan was made. Nothing was written. Plan again is offered."
+        "Ticket 12 stopped before writing: db-admin-inline and 1 more of DBAdminRole in prod moved after the plan was made. Nothing was written. Plan again is offered."
     )
     assert drawn(message.payload()) == [
         "# Ticket 12: stopped before writing anything",

@@ -351,4 +351,4 @@ def _ways_out(view: TicketView) -> list[Any]:
             "Roll back gives back what is written so far",
             f"Or do it by hand in AWS ({step}), then Retry: the bot sees that it is done",
         ]
-    return [_verb(line) for line in found]
+    return [kit.section(kit.text(line)) for line in found]

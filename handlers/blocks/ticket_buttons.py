@@ -112,7 +112,12 @@ def _retry(view: TicketView) -> Any:
     where = f"{view.name} in {kit.clip(words.account_word(view.account), 24)}"
     if view.ticket.state is S.APPROVED:
         title, label = f"Retry ticket {number}?", "Retry"
-        text = f"Takes {told.whose(view)} from {where}. All is read again first; if anything moved, nothing is written."
+        does = (
+            f"Denies everything to {where}"
+            if view.plan.quarantine
+            else f"Takes {told.whose(view)} from {where}"
+        )
+        text = f"{does}. All is read again first; if anything moved, nothing is written."
     elif status.is_back(view):
         title, label = (
             f"Retry step {here} of the roll back?" if view.run else "Retry the roll back?",

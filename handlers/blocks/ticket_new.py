@@ -102,7 +102,7 @@ def _what_opening_does(form: NewTicket) -> Json:
     else:
         parts.append(kit.text(f"{form.needed} of ", bold=True))
         for who in form.approvers[:3]:
-            parts += [kit.group(who) if who.startswith("S") else kit.person(who), kit.text(" ")]
+            parts += [kit.group(who) if who.startswith("S") else kit.person(who), kit.text(", ")]
         rest = "not you, " if form.approvers else "the approvers, not you, "
         days = words.some(form.expires_days, "day")
         parts += [
@@ -130,7 +130,8 @@ def _ticks(form: NewTicket) -> list[Json]:
     for (treatment, policy), found in groups.items():
         if treatment is Treatment.DETACH:
             detaches += 1
-            blocks += _boxes("detach", detaches, f"Detach {kit.clip(policy, kit.NAME)} (AWS managed)", found)
+            label = f"Detach {kit.clip(policy, kit.NAME)} (AWS managed)"
+            blocks += _boxes("detach", detaches, label, found, hint=_in_full(found))
             continue
         for part in _chunks(found, PICKS):
             edits += 1
@@ -143,6 +144,12 @@ def _ticks(form: NewTicket) -> list[Json]:
     for n, part in enumerate(_chunks(untracked, _BOXES), 1):
         blocks += _boxes("untracked", n, "Cannot be told from the report", part, hint=hint)
     return blocks
+
+
+def _in_full(found: Sequence[Candidate]) -> str:
+    """Every service of a tick whose description cannot hold them."""
+    names = ", ".join(s for c in found for s in c.services)
+    return f"Its services: {kit.clip(names, 1500)}" if len(names) > 75 else ""  # an option's description
 
 
 def _edit_label(treatment: Treatment, policy: str, found: Sequence[Candidate]) -> str:

@@ -46,12 +46,12 @@ def answer(view: TicketView, press: Press) -> Message:
 
 
 def _spoken(parts: list[Part]) -> str:
-    """Our own words of a line; a mention is a word of its own."""
-    out = []
+    """Our own words of a line; mentions beside each other are one word."""
+    out = ""
     for part in parts:
         told_ = part.to_dict()
-        out.append(str(told_.get("text") or told_.get("fallback") or "the approvers"))
-    return "".join(out)
+        out += str(told_.get("text") or told_.get("fallback") or "the approvers")
+    return out.replace("the approvers, " * 3, "").replace("the approvers, the approvers", "the approvers")
 
 
 def _may_not(view: TicketView, press: Press) -> str:

@@ -104,9 +104,11 @@ def _text_ended(view: TicketView, here: str) -> str:
                 f"is rolled back: {here} has {status.its(view)} back, every document equal to the saved one."
             )
         case S.DRIFTED:
-            moved = words.some(max(1, len(ticket.moved)), "thing")
+            first = kit.clip(ticket.moved[0].name, 60) if ticket.moved else "something"
+            more = f" and {len(ticket.moved) - 1} more" if len(ticket.moved) > 1 else ""
+            what = "was used" if ticket.moved and ticket.moved[0].what == "used" else "moved"
             end = "Nothing was written. Plan again is offered."
-            return f"stopped before writing: {moved} of {here} moved after the plan was made. {end}"
+            return f"stopped before writing: {first}{more} of {here} {what} after the plan was made. {end}"
         case S.SUPERSEDED if other:
             rest = f"approvals of ticket {ticket.id} do not count for {other}"
             return f"is replaced by ticket {other}: {here} is unchanged, and {rest}."
