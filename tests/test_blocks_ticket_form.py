@@ -9,6 +9,7 @@ import pytest
 
 from advisor.core.model import Kind, PolicyKind
 from advisor.core.offer import QUARANTINE
+from advisor.core.removal import TicketState
 from advisor.core.report import Rules
 from handlers.blocks import ticket_form, ticket_new
 from tests.drawn import nodes, safe
@@ -155,7 +156,7 @@ def test_the_other_forms(name: str, text: str) -> None:
 
 
 def test_what_a_roll_back_gives_back() -> None:
-    view = opened(SMALL)
+    view = opened(SMALL, TicketState.APPLIED)
     picks = next(b for b in ticket_form.roll_back(view)["blocks"] if b.get("block_id") == "services")
     options = picks["element"]["options"]
     assert options[0]["text"]["text"] == "AmazonRDSFullAccess: its services together"
