@@ -195,10 +195,19 @@ def _carry(desk: Desk, ticket: Ticket, plan: Plan, entity: Entity) -> bool:
     if first != ticket.id:  # one change at a time in an account: what it rests on must not move under it
         store.tickets.wait(ticket.id, now + timedelta(seconds=2))
         return False
-    session = desk.aws.session(entity.account)
     entries = store.steps.of(ticket.id)
     run = [e for e in entries if e.run == ticket.run]
     back = ticket.state is TicketState.ROLLING_BACK
+    untouched = not back and not any(may_be_there(e) for e in entries)
+    if (
+        untouched and now - ticket.changed_at > 2 * GIVE_UP
+    ):  # a standstill: the last look is an old one by now
+        with store.transaction():
+            store.tickets.set_job(ticket.id, None)
+            event = Event.NOTHING_WRITTEN
+            store.tickets.move(ticket.id, ticket.state, event, now, by=ticket.by, next_at=now)
+        return True
+    session = desk.aws.session(entity.account)
     if not run:
         return _plan_back(desk, ticket, plan, entity)
     entry = next((e for e in run if e.state is not StepState.DONE), None)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from advisor import jobs
+import pytest
+
+from advisor import changes, jobs
 from advisor.changes import _used
 from advisor.core.model import PolicyKind
 from advisor.core.removal import Verb
@@ -126,3 +128,43 @@ def test_a_way_back_looks_at_what_every_run_before_it_left_unknown(writing: Stag
     form(stage, "ticket.rollback", 1, story.BOB)
     assert state(stage) == "rolled_back", [words(m) for m in stage.thread()]
     assert same(aws.state(story.PROD)) == same(before)
+
+
+def test_a_standstill_before_the_first_write_asks_for_another_last_look(
+    writing: Stage, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal was written and nothing else; a week later a service is used: nothing is written."""
+    stage = writing
+    stage.ticket()
+    before = aws.state(story.PROD)
+    role = next(r for r in aws.backend(story.PROD).roles.values() if r.name == "DBAdminRole")
+    with monkeypatch.context() as patch:
+        patch.setattr(changes, "_carry", lambda *_: False)
+        stage.slack.click(story.CAROL, story.SECURITY, "ticket.approve", ts=stage.card()["ts"])
+        for _ in range(60):
+            stage.beat()
+            stage.now += timedelta(seconds=0.5)
+    assert state(stage) == "applying"
+    stage.now += timedelta(days=7)
+    aws.use(story.PROD, role.arn, "athena", stage.now - timedelta(days=1))
+    stage.restart()
+    stage.settle()
+    assert state(stage) == "drifted", words(stage.card())
+    assert aws.state(story.PROD) == before
+
+
+def test_a_standstill_before_the_first_write_is_caught_up_with(
+    writing: Stage, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = writing
+    stage.ticket()
+    with monkeypatch.context() as patch:
+        patch.setattr(changes, "_carry", lambda *_: False)
+        stage.slack.click(story.CAROL, story.SECURITY, "ticket.approve", ts=stage.card()["ts"])
+        for _ in range(60):
+            stage.beat()
+            stage.now += timedelta(seconds=0.5)
+    stage.now += timedelta(hours=2)
+    stage.restart()
+    stage.settle()
+    assert state(stage) == "applied", words(stage.card())
