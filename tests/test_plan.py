@@ -506,3 +506,21 @@ def test_a_copy_of_a_policy_that_a_ticket_made_bears_each_tag_once() -> None:
     create = made.plan("IAMAudit-x-t1").steps[0]
     assert create.operation is Operation.CREATE_POLICY
     assert create.tags == (("team", "data"), ("iam-audit:ticket", "12"))
+
+
+def test_what_is_put_has_room_beside_what_is_deleted_only_afterwards() -> None:
+    """Puts come before deletes: AWS would refuse the put, or stop the change half way."""
+    names = sorted(n for n in catalogue().actions("s3") if n.startswith(("Get", "Put")))
+    tracked = {n: ago(days=3) if place % 2 else None for place, n in enumerate(names)}
+    grows = policy("grows", "s3:Get*", "s3:Put*")
+    goes = policy("goes", *(f"athena:{n}" for n in sorted(catalogue().actions("athena"))[:50]))
+    who = entity(Kind.USER, "alice")
+    made = estate(grows, goes, of=who, used=USED, actions={"s3": tracked})
+    alone = estate(grows, of=who, used=USED, actions={"s3": tracked})
+    grown = alone.made()
+    biggest = size(grown.edits[0].after or "") if isinstance(grown, Plan) else 0
+    room = INLINE_SIZE[Kind.USER]
+    assert biggest <= room < biggest + size(goes.text)
+    result = made.made()
+    assert isinstance(result, Nothing)
+    assert {x.why for x in result.left} == {Kept.SIZE}

@@ -160,8 +160,8 @@ class _Maker:
     def _inline(self) -> list[Edit]:
         made = [e for name, text in self._standing.inline for e in self._inline_edit(name, text)]
         after = {e.policy: e.after for e in made}
-        texts = [after.get(n, t) for n, t in self._standing.inline]
-        total = sum(size(t) for t in texts if t)
+        # At its fullest: everything is put, and what goes whole is not deleted yet.
+        total = sum(size(after.get(n) or t) for n, t in self._standing.inline)
         if total > INLINE_SIZE[self._standing.entity.kind] and made:
             self.left += [Left(s, e.policy, Kept.SIZE) for e in made for s in (*e.out, *e.actions)]
             return []
