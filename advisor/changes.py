@@ -175,7 +175,7 @@ def _guarded(desk: Desk, ticket: Ticket, plan: Plan, live: Standing) -> tuple[Mo
     boundary = max((m.boundary_of for m in live.managed if m.arn == live.entity.arn), default=0)
     holders = tuple(h for m in live.managed if m.arn == live.entity.arn for h in m.holders)
     shot = Snapshot(live.entity, desk.clock(), holders=holders, tags=live.tags, boundary_of=boundary)
-    word = protected(shot, readings.rules(desk, ticket.days))
+    word = protected(shot, readings.rules(desk, ticket.days, live.entity.account))
     told = [Moved("protected", live.entity.name, word)] if word else []
     takes = {*plan.takes, *(a.partition(":")[0] for a in plan.takes_singly)}
     told += [

@@ -27,8 +27,8 @@ def accounts(desk: Desk) -> tuple[Account, ...]:
         return desk.config.named_accounts
 
 
-def rules(desk: Desk, window_days: int) -> Rules:
-    """The operator's settings, and who the bot is."""
+def rules(desk: Desk, window_days: int, account: str) -> Rules:
+    """The operator's settings, and who the bot is, in an account above all: AWS may not say now which there are."""
     config = desk.config
     own: set[str] = set()
     try:
@@ -38,7 +38,8 @@ def rules(desk: Desk, window_days: int) -> Rules:
     if me:
         own.add(role_of(me.arn))
         roles = (config.iam_audit_read_role, config.iam_audit_write_role)
-        own |= {f"arn:{me.partition}:iam::{a.id}:role/{r}" for a in accounts(desk) for r in roles if r}
+        ids = {account, *(a.id for a in accounts(desk))}
+        own |= {f"arn:{me.partition}:iam::{i}:role/{r}" for i in ids for r in roles if r}
     return Rules(window_days, config.iam_audit_min_age_days, config.iam_audit_protect, frozenset(own))
 
 
@@ -57,7 +58,7 @@ def snapshot_of(desk: Desk, report: Report) -> Snapshot | None:
 def judge(desk: Desk, report: Report, snapshot: Snapshot, days: int) -> Summary:
     """The findings of a report, with everything that people keep."""
     keeps = desk.store.keeps.standing(desk.clock(), report.entity_id)
-    return summarise(report, snapshot, rules(desk, days), desk.catalogue, keeps)
+    return summarise(report, snapshot, rules(desk, days, snapshot.entity.account), desk.catalogue, keeps)
 
 
 def read(desk: Desk, report_id: int, days: int) -> Reading | None:

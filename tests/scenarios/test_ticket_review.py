@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from advisor import changes, jobs
+from advisor import changes, jobs, readings
 from advisor.changes import _used
 from advisor.core.model import PolicyKind
 from advisor.core.removal import Verb
@@ -168,3 +168,13 @@ def test_a_standstill_before_the_first_write_is_caught_up_with(
     stage.restart()
     stage.settle()
     assert state(stage) == "applied", words(stage.card())
+
+
+def test_the_roles_of_the_bot_are_known_where_aws_does_not_list_accounts(
+    writing: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert writing.bot
+    desk = writing.bot.intake.desk
+    monkeypatch.setattr(readings, "accounts", lambda _desk: ())
+    write = desk.config.iam_audit_write_role
+    assert f"arn:aws:iam::444444444444:role/{write}" in readings.rules(desk, 90, "444444444444").own_arns
