@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from advisor import jobs, readings
+from advisor import jobs, lastlook
 from advisor.core.errors import AwsError, Expired, Invalid, Missing, Transient, Unreachable
 from advisor.core.lifecycle import Event
-from advisor.core.model import Entity, Failure, Granularity, JobState, Report, Snapshot
+from advisor.core.model import Entity, Failure, Granularity, JobState
 from advisor.core.removal import (
     Entry,
     Moved,
@@ -22,12 +22,9 @@ from advisor.core.removal import (
     StepState,
     Ticket,
     TicketState,
-    Treatment,
 )
-from advisor.core.report import protected
 from advisor.core.standing import Found, found, may_be_there, moved, remaining, way_back, whole
 from advisor.desk import Desk
-from advisor.edges.aws import Session
 from advisor.tickets import redraw, reply, tell
 
 log = logging.getLogger(__name__)
@@ -110,10 +107,10 @@ def _check(desk: Desk, ticket: Ticket, plan: Plan, entity: Entity) -> bool:
         return False
     report, before = store.reports.get(job_now.report_id), store.reports.get(ticket.report_id)
     session = desk.aws.session(entity.account)
-    live = _live(desk, session, entity, plan)
+    live = lastlook.live(desk, session, entity, plan)
     what = moved(plan.basis, live)
-    what += _used(plan, before, report) if report else ()
-    what += _guarded(desk, ticket, plan, live)
+    what += lastlook.used_since(plan, before, report) if report else ()
+    what += lastlook.guarded(desk, ticket, plan, live)
     if what:
         _stop(desk, ticket, what, None)
         return False
@@ -138,52 +135,6 @@ def _no_look(desk: Desk, ticket: Ticket, failure: Failure) -> None:
         desk.store.tickets.later(ticket.id, None, failure)
         redraw(desk, ticket)
         reply(desk, ticket, "ticket.event", ticket.id, what="not_begun")
-
-
-def _live(desk: Desk, session: Session, entity: Entity, plan: Plan) -> Standing:
-    """Everything that a plan rests on, read now: holders only of policies whose text changes."""
-    made = {s.arn for s in plan.steps if s.arn and not _theirs(s.arn)}
-    arns = frozenset({m.arn for m in plan.basis.managed} | made)
-    held = frozenset(e.arn for e in plan.edits if e.treatment is Treatment.VERSION)
-    return desk.aws.standing(session, entity, arns, held)
-
-
-def _theirs(arn: str) -> bool:
-    return arn.split(":")[4:5] == ["aws"]
-
-
-def _used(plan: Plan, before: Report | None, report: Report) -> tuple[Moved, ...]:
-    """What the plan takes away and somebody used since it was made."""
-    old = {s.namespace: s for s in before.services} if before else {}
-    told: list[Moved] = []
-    whole_services = plan.takes | ({s.namespace for s in report.services} if plan.quarantine else set())
-    single = plan.takes_singly
-    for row in report.services:
-        was = old.get(row.namespace)
-        if row.namespace in whole_services and row.last_at and (was is None or row.last_at != was.last_at):
-            told.append(Moved("used", row.namespace, at=row.last_at))
-        known = {a.name: a.last_at for a in (was.actions or ())} if was else {}
-        for action in row.actions or ():
-            name = f"{row.namespace}:{action.name}"
-            if name in single and action.last_at and known.get(action.name) != action.last_at:
-                told.append(Moved("used", name, at=action.last_at))
-    return tuple(told)
-
-
-def _guarded(desk: Desk, ticket: Ticket, plan: Plan, live: Standing) -> tuple[Moved, ...]:
-    """What somebody has put under protection since: settings, tags, keeps."""
-    boundary = max((m.boundary_of for m in live.managed if m.arn == live.entity.arn), default=0)
-    holders = tuple(h for m in live.managed if m.arn == live.entity.arn for h in m.holders)
-    shot = Snapshot(live.entity, desk.clock(), holders=holders, tags=live.tags, boundary_of=boundary)
-    word = protected(shot, readings.rules(desk, ticket.days, live.entity.account))
-    told = [Moved("protected", live.entity.name, word)] if word else []
-    takes = {*plan.takes, *(a.partition(":")[0] for a in plan.takes_singly)}
-    told += [
-        Moved("kept", k.service or live.entity.name, at=k.until)
-        for k in desk.store.keeps.standing(desk.clock(), ticket.entity_id)
-        if not k.service or k.service in takes or plan.quarantine
-    ]
-    return tuple(told)
 
 
 # -- step by step --------------------------------------------------------------------------------------------------
@@ -213,7 +164,7 @@ def _carry(desk: Desk, ticket: Ticket, plan: Plan, entity: Entity) -> bool:
     entry = next((e for e in run if e.state is not StepState.DONE), None)
     if entry is not None and entry.state is StepState.BEGUN:
         return _settle(desk, ticket, plan, entity, entry)
-    live = _live(desk, session, entity, plan)
+    live = lastlook.live(desk, session, entity, plan)
     expected = remaining(plan, entries)
     what = _not_as_left(expected, live, entry) if back else moved(expected, live)
     if (
@@ -419,7 +370,7 @@ def _plan_back(desk: Desk, ticket: Ticket, plan: Plan, entity: Entity) -> bool:
     session = desk.aws.session(entity.account)
     entries = store.steps.of(ticket.id)
     loose = [e for e in entries if e.state in {StepState.BEGUN, StepState.NOT_DONE}]
-    live = _live(desk, session, entity, plan)
+    live = lastlook.live(desk, session, entity, plan)
     if live.entity.unique_id != entity.unique_id:
         _stop(desk, ticket, (Moved("recreated", entity.name),), None)
         return False

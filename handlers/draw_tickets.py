@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from slack_sdk.errors import SlackApiError
 
-from advisor import readings, tickets
+from advisor import decisions, readings, tickets
 from advisor.core.model import Account, Notice
 from advisor.core.removal import Ticket, TicketState
 from advisor.desk import Desk
@@ -274,7 +274,7 @@ class DrawTickets:
             return ticket_form.reject(found)
         if callback == "ticket.keep":
             return ticket_form.keep(view, (self.desk.clock() + KEPT_FOR).date())
-        newer = tickets.later_change(self.desk, found)
+        newer = decisions.later_change(self.desk, found)
         return ticket_form.blocked(found, newer) if newer else ticket_form.roll_back(view)
 
     def files(self, notice: Notice) -> list[File]:

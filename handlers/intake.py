@@ -9,7 +9,7 @@ from concurrent.futures import wait
 from dataclasses import dataclass
 from datetime import timedelta
 
-from advisor import audits, changes, followups, jobs, tickets
+from advisor import audits, changes, decisions, followups, jobs, tickets
 from advisor.core.errors import AwsError
 from advisor.core.lifecycle import Person, refusal
 from advisor.core.model import Account, Failure, Followup, Request
@@ -105,9 +105,9 @@ class Intake:
                 return
             word, person = "unknown", Person()
         if word not in {"", "auditor"}:  # who decides need not be somebody who audits
-            tickets.refuse(self.desk, fresh, ticket, word)
+            decisions.refuse(self.desk, fresh, ticket, word)
             return
-        tickets.act(self.desk, press.id, person)
+        decisions.act(self.desk, press.id, person)
 
     def _lapsed(self, ticket: Ticket) -> frozenset[str]:
         """Who approved a ticket and, by the settings and groups of now, could not any more."""
@@ -192,7 +192,7 @@ class Intake:
         except NoAnswer:
             word, person = "unknown", Person()
         if word in {"", "auditor"}:
-            word = tickets.end_keep(self.desk, keep_id, user, person)
+            word = decisions.end_keep(self.desk, keep_id, user, person)
         store.outbox.add(
             "ephemeral",
             "keep.ended",

@@ -155,6 +155,8 @@ def test_what_draws_and_reads_words_is_pure(path: Path) -> None:
                 "advisor.followups",
                 "advisor.tickets",
                 "advisor.changes",
+                "advisor.decisions",
+                "advisor.lastlook",
                 "advisor.readings",
             )
         )

@@ -1,4 +1,4 @@
-"""The life of a ticket: one transition table, and who may do what. Pure; the shell that acts is `advisor/tickets.py`.
+"""The life of a ticket: one transition table, and who may do what. Pure; the shell that acts is `advisor/decisions.py` and `changes.py`.
 
 docs/tickets.md draws the table; a test holds the two together.
 """

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from advisor import changes, jobs, readings
-from advisor.changes import _used
 from advisor.core.model import PolicyKind
 from advisor.core.removal import Verb
+from advisor.lastlook import used_since
 from tests.removals import estate, shared
 from tests.sandbox import world as story
 from tests.sandbox.aws import Aws
@@ -82,11 +82,13 @@ def test_a_service_that_goes_from_one_policy_counts_as_used_though_another_still
     made = estate(rds, team, used={"s3": ago(days=3), "rds": ago(days=3)}, holders=held)
     plan = made.plan(keys=["r0"])
     assert plan.services == ()
-    assert _used(plan, made.report, made.report) == ()
+    assert used_since(plan, made.report, made.report) == ()
     services = tuple(
         replace(s, last_at=ago(days=0)) if s.namespace == "athena" else s for s in made.report.services
     )
-    assert [m.name for m in _used(plan, made.report, replace(made.report, services=services))] == ["athena"]
+    assert [m.name for m in used_since(plan, made.report, replace(made.report, services=services))] == [
+        "athena"
+    ]
 
 
 def test_a_copy_that_somebody_edited_is_seen_before_the_way_back_writes_anything(

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from advisor.core.errors import StoreError
 from advisor.edges.store.connection import Connection, look
+from advisor.edges.store.decisions import Keeps, Presses
 from advisor.edges.store.entities import Entities
 from advisor.edges.store.journal import Deliveries, Log, verify, verify_lines
 from advisor.edges.store.outbox import Outbox
 from advisor.edges.store.reports import Reports
 from advisor.edges.store.requests import Followups, Jobs, Requests
 from advisor.edges.store.steps import Steps
-from advisor.edges.store.tickets import Keeps, Presses, Tickets
+from advisor.edges.store.tickets import Tickets
 
 __all__ = ["Store", "look", "verify", "verify_lines"]
 
