@@ -15,7 +15,7 @@ from advisor import jobs, readings
 from advisor.core.errors import AwsError, Expired, Missing, Transient
 from advisor.core.lifecycle import Event
 from advisor.core.model import Entity, Failure, Snapshot
-from advisor.core.offer import offer
+from advisor.core.offer import offer, preview
 from advisor.core.plan import Nothing, make
 from advisor.core.removal import Offer, Operation, Plan, Standing, Ticket, TicketState
 from advisor.core.standing import Found, found
@@ -31,6 +31,7 @@ class Form:
 
     reading: Reading
     offered: Offer
+    sizes: dict[str, tuple[int, int]]  # of each document that ticks cut: now, and as it is ticked
     open: Ticket | None = None  # the one that opening another closes
 
 
@@ -41,7 +42,8 @@ def form(desk: Desk, report_id: int, days: int) -> Form | None:
         return None
     offered = offer(reading.report, reading.snapshot, reading.summary, desk.catalogue)
     waiting = desk.store.tickets.of_entity(reading.report.entity_id, TicketState.OPEN)
-    return Form(reading, offered, waiting[-1] if waiting else None)
+    sizes = preview(offered, reading.snapshot, desk.catalogue)
+    return Form(reading, offered, sizes, waiting[-1] if waiting else None)
 
 
 def draft(

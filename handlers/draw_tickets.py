@@ -260,6 +260,8 @@ class DrawTickets:
                 needed=config.iam_audit_approvals,
                 expires_days=config.iam_audit_ticket_days,
                 advice=not desk.aws.writer.may_write,
+                snapshot=filled.reading.snapshot,
+                sizes=filled.sizes,
                 open=filled.open,
                 open_approvals=len(desk.store.tickets.approvals(filled.open.id)) if filled.open else 0,
             )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from advisor.core.model import Kind, PolicyKind
-from advisor.core.offer import QUARANTINE
+from advisor.core.offer import QUARANTINE, preview
 from advisor.core.removal import TicketState
 from advisor.core.report import Rules
 from handlers.blocks import ticket_form, ticket_new
@@ -24,6 +24,8 @@ TOOLS = shared(policy("DBTools", "sqs:*", kind=PolicyKind.CUSTOMER), 2)
 RDS = policy(
     "AmazonRDSFullAccess", "rds:*", "pi:*", "sns:*", "logs:*", "ec2:*", "outposts:*", kind=PolicyKind.AWS
 )
+LAKE = policy("DataLake", "s3:*", "sns:*", kind=PolicyKind.CUSTOMER, attachments=3)
+LAKE_ENTITY = entity(Kind.POLICY, "DataLake", arn=LAKE.arn)
 MANY = sorted(catalogue().services())
 
 ESTATES: dict[str, Estate] = {
@@ -37,6 +39,7 @@ ESTATES: dict[str, Estate] = {
     "actions": estate(policy("base", "s3:*"), used=USED, actions={"s3": {"GetBucketAcl": ago(days=1), "CreateBucket": None}}),
     "nothing used": estate(policy("base", "s3:*"), used=USED),
     "protected": estate(policy("base", "athena:*"), rules=Rules(protect=("DB*",))),
+    "policy": estate(LAKE, of=LAKE_ENTITY, used=USED, holders={LAKE.arn: ("role/a", "role/b", "user/u")}),
     "group": estate(policy("base", "s3:*", "athena:*"), of=entity(Kind.GROUP, "team"), used=USED),
 }  # fmt: skip
 
@@ -55,6 +58,8 @@ def form(made: Estate, **more: Any) -> dict[str, Any]:
         "needed": 2,
         "expires_days": 7,
         "advice": False,
+        "snapshot": made.snapshot,
+        "sizes": preview(made.offer, made.snapshot, catalogue()),
         **more,
     }
     return ticket_new.new(ticket_new.NewTicket(**values))
@@ -126,7 +131,8 @@ SAYS = [
     ("small", {"able": 1}, ["Nobody can approve this: it needs 2 approvers who are not you, and only 1 is configured"]),
     ("small", {"advice": True}, ["never writes to AWS"]),
     ("quarantine", {}, ["Quarantine: all 2 services, also s3", "a yearly job would look just like this"]),
-    ("kept", {}, ["kept by "]),
+    ("kept", {}, ["kept by ", " characters, "]),
+    ("policy", {}, ["Reaches 3 users and roles", "role a"]),
     ("actions", {}, ["Cannot be told from the report", "s3: 1 tracked actions without an attempt"]),
     ("nothing used", {}, ["Nothing can go safely", "was used within the window"]),
     ("protected", {}, ["Nothing can go safely"]),

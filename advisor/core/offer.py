@@ -31,6 +31,7 @@ from advisor.core.policy import (
     services_granted,
 )
 from advisor.core.removal import Candidate, Offer, Treatment
+from advisor.core.rewrite import Cut, rewrite, size
 
 QUARANTINE = "quarantine"
 """The key of the candidate that denies everything instead of cutting something."""
@@ -232,3 +233,21 @@ def _passes(service: str, action: str) -> bool:
 
 def _treatment(policy: Policy) -> Treatment:
     return Treatment.EDIT if policy.kind is PolicyKind.INLINE else Treatment.VERSION
+
+
+def preview(offered: Offer, snapshot: Snapshot, catalogue: Catalogue) -> dict[str, tuple[int, int]]:
+    """For every document that ticks cut: its size now and as it is ticked, in characters as IAM counts them."""
+    ticked = [
+        c for c in offered.candidates if c.ticked and c.treatment in {Treatment.EDIT, Treatment.VERSION}
+    ]
+    cut = Cut(
+        services=frozenset(s for c in ticked for s in c.services),
+        actions=frozenset(a for c in ticked for a in c.actions),
+        listed=frozenset(f.service for f in offered.findings),
+    )
+    texts = {p.name: p.text for p in snapshot.policies if not p.group}
+    found: dict[str, tuple[int, int]] = {}
+    for name in dict.fromkeys(c.policy for c in ticked):
+        after = rewrite(texts[name], cut, catalogue).after
+        found[name] = (size(texts[name]), size(after) if after else 0)
+    return found

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from advisor.core.model import Account, Entity, Finding, Report, Usage, Verdict, Why
+from advisor.core.model import Account, Entity, Finding, Kind, Report, Snapshot, Usage, Verdict, Why
 from advisor.core.offer import QUARANTINE
 from advisor.core.removal import Candidate, Keep, Offer, Ticket, Treatment
 from handlers.blocks import kit, words
@@ -33,6 +33,8 @@ class NewTicket:
     needed: int
     expires_days: int
     advice: bool
+    snapshot: Snapshot
+    sizes: Mapping[str, tuple[int, int]]  # by policy: characters now, and as it is ticked
     open: Ticket | None = None
     open_approvals: int = 0
 
@@ -64,7 +66,7 @@ def new(form: NewTicket) -> Json:
                 f"{'is' if form.needed == 1 else 'are'} not you, and {have}. You can open it; it will wait and expire.",
             )
         )
-    blocks += [_who(form), _what_opening_does(form)]
+    blocks += [_who(form), *_whom(form), _what_opening_does(form)]
     blocks += _choices(form)
     stays = _stays(form)
     if stays:
@@ -91,6 +93,23 @@ def _who(form: NewTicket) -> Json:
         kit.text(kit.clip(form.entity.name, kit.NAME), bold=True), kit.text(place), kit.text(line)
     )
     return kit.rich(lead).to_dict()
+
+
+def _whom(form: NewTicket) -> list[Json]:
+    """Who else a change reaches: those who have the policy, the members of the group."""
+    reach, kind = form.snapshot.reach, form.entity.kind
+    if kind not in {Kind.POLICY, Kind.GROUP}:
+        return []
+    names = form.snapshot.holders if kind is Kind.POLICY else form.snapshot.members
+    many = (
+        words.some(reach, "user or role", "users and roles")
+        if kind is Kind.POLICY
+        else words.some(reach, "member")
+    )
+    parts: list[Any] = [kit.emoji("warning"), kit.text(f" Reaches {many}", bold=True)]
+    if names:
+        parts.append(kit.text(f": {words.listed([n.replace('/', ' ') for n in names], 'more')}"))
+    return [kit.rich(kit.section(*parts)).to_dict()]
 
 
 def _what_opening_does(form: NewTicket) -> Json:
@@ -135,7 +154,8 @@ def _ticks(form: NewTicket) -> list[Json]:
             continue
         for part in _chunks(found, PICKS):
             edits += 1
-            blocks += _boxes("edit", edits, _edit_label(treatment, policy, part), part)
+            label = _edit_label(treatment, policy, part)
+            blocks += _boxes("edit", edits, label, part, hint=_sizes(form, policy, part))
     asks = [c for c in offered.candidates if c.asks and not c.untracked]
     for n, part in enumerate(_chunks(asks, PICKS), 1):
         blocks += _boxes("ask", n, "Only if you know better", part)
@@ -144,6 +164,16 @@ def _ticks(form: NewTicket) -> list[Json]:
     for n, part in enumerate(_chunks(untracked, _BOXES), 1):
         blocks += _boxes("untracked", n, "Cannot be told from the report", part, hint=hint)
     return blocks
+
+
+def _sizes(form: NewTicket, policy: str, found: Sequence[Candidate]) -> str:
+    """How long the document is, and how long it is as ticked."""
+    now, then = form.sizes.get(policy, (0, 0))
+    how = "Remove a name to keep that service. " if len(found) > _BOXES else ""
+    if not now:
+        return how
+    left = f"{then:,} as ticked" if then else "nothing is left as ticked"
+    return f"{how}The document has {now:,} characters, {left}."
 
 
 def _in_full(found: Sequence[Candidate]) -> str:
@@ -178,7 +208,6 @@ def _boxes(block: str, number: int, label: str, found: Sequence[Candidate], *, h
             "placeholder": plain("Nothing ticked"),
             "options": options,
         }
-        hint = hint or "Remove a name to keep that service."
     if ticked:
         element["initial_options"] = ticked
     return [field(block_id, label, element, hint=hint, optional=True)]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from advisor.edges.aws import PATIENCE
 from tests.sandbox import world as story
 from tests.sandbox.aws import Aws, Fault
 from tests.scenarios.changes import (
@@ -56,6 +57,7 @@ PASSING = {
     "half an answer": Fault("*", truncate=True),
     "temporarily unmodifiable": Fault("*", error="EntityTemporarilyUnmodifiable", status=409),
     "expired": Fault("*", error="ExpiredToken"),
+    "hang": Fault("*", hang=0.6, drop="before"),
 }
 FINAL = {
     "denied": Fault("*", error="AccessDenied"),
@@ -76,6 +78,7 @@ def test_a_write_that_fails_or_loses_its_answer_is_settled_by_looking(
     writing: Stage, aws: Aws, tmp_path: Path, name: str
 ) -> None:
     """Whichever write it is: the change ends as planned, and no write took place twice."""
+    writing.settings["patience"] = 0.3 if name == "hang" else PATIENCE
     rehearsal = Rehearsal(writing, aws, tmp_path, everything)
     rehearsal.again()
     rehearsal.run(approve)
