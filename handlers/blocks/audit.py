@@ -119,12 +119,9 @@ def _failed(view: AuditView) -> Message:
         ]
     told: list[Any] = [kit.section(*help_line)]
     if failure.code == "refused" and failure.call.count(":"):
-        target = failure.role or (view.entity.arn if view.entity else "")
-        told.append(
-            kit.preformatted(
-                "\n".join(line for line in (failure.call, f"refused to {target}" if target else "") if line)
-            )
-        )
+        on = f"on {view.entity.arn}" if view.entity else ""
+        whom = f"refused to {failure.role}" if failure.role else on
+        told.append(kit.preformatted("\n".join(line for line in (failure.call, whom) if line)))
     elif failure.message and failure.code in {"report_failed", "invalid", "throttled", "unreachable"}:
         told += [kit.section(kit.text("AWS’s own words:")), kit.quote(failure.message)]
     buttons = [kit.button("Retry", "audit.retry", view.request.id, style="primary")]
