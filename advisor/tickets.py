@@ -17,7 +17,7 @@ from advisor.core.lifecycle import Event
 from advisor.core.model import Entity, Failure, Snapshot
 from advisor.core.offer import offer, preview
 from advisor.core.plan import Nothing, make
-from advisor.core.removal import Offer, Operation, Plan, Standing, Ticket, TicketState
+from advisor.core.removal import Offer, Operation, Plan, Standing, Ticket, TicketState, Treatment
 from advisor.core.standing import Found, found
 from advisor.desk import Desk
 from advisor.readings import Reading
@@ -92,19 +92,16 @@ def plan(desk: Desk, ticket_id: int, owner: str = "") -> None:
         return
     try:
         standing = desk.aws.standing(desk.aws.session(entity.account), entity)
+        if standing.entity.unique_id != entity.unique_id:
+            void(desk, ticket, Failure("recreated", account=entity.account))
+            return
+        _plan(desk, ticket, standing)
     except Missing as error:
         void(desk, ticket, replace(error.failure(), code="gone"))
-        return
     except Transient as error:
         _plan_later(desk, ticket, entity, error)
-        return
     except AwsError as error:
         void(desk, ticket, error.failure(ticket.tries + 1))
-        return
-    if standing.entity.unique_id != entity.unique_id:
-        void(desk, ticket, Failure("recreated", account=entity.account))
-        return
-    _plan(desk, ticket, standing)
 
 
 def _plan_later(desk: Desk, ticket: Ticket, entity: Entity, error: Transient) -> None:
@@ -123,8 +120,12 @@ def _plan(desk: Desk, ticket: Ticket, standing: Standing) -> None:
         void(desk, ticket, Failure("thinned"))
         return
     known = desk.store.entities.aws_policies() if standing.managed else ()
-    report = filled.reading.report
-    made = make(filled.offered, ticket.keys, standing, report, desk.catalogue, ticket.id, known)
+    report, offered, catalogue = filled.reading.report, filled.offered, desk.catalogue
+    made = make(offered, ticket.keys, standing, report, catalogue, ticket.id, known)
+    older = _older(desk, standing.entity, made) if isinstance(made, Plan) else frozenset()
+    if older:
+        known = tuple(p for p in known if p.arn not in older)
+        made = make(offered, ticket.keys, standing, report, catalogue, ticket.id, known)
     if isinstance(made, Plan):
         _open(desk, ticket, made)
         return
@@ -140,6 +141,16 @@ def _plan(desk: Desk, ticket: Ticket, standing: Standing) -> None:
         void(desk, ticket, Failure("refuted", message="; ".join(made.wrong)[:300]))
         return
     void(desk, ticket, Failure("nothing", message=_told(made)))
+
+
+def _older(desk: Desk, entity: Entity, made: Plan) -> frozenset[str]:
+    """Narrower policies of AWS in a plan whose text AWS has changed since they were met."""
+    swapped = {e.steps[0].arn: e.after for e in made.edits if e.treatment is Treatment.SWAP}
+    if not swapped:
+        return frozenset()
+    live = desk.aws.standing(desk.aws.session(entity.account), entity, frozenset(swapped))
+    now = {m.arn: m.default.text for m in live.managed}
+    return frozenset(arn for arn, text in swapped.items() if now.get(arn) != text)
 
 
 def _told(made: Nothing) -> str:

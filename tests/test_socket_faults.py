@@ -100,6 +100,7 @@ def test_socket_mode_is_switched_off_and_on(demo: Demo, tmp_path: Path) -> None:
         _answered_once(demo)
 
 
+@pytest.mark.long
 def test_connections_that_are_given_and_taken_at_once(demo: Demo, tmp_path: Path) -> None:
     """Slack gives a connection each time, and ends each at once: ever longer waits, and 503 throughout."""
     port = _free_port()
@@ -140,13 +141,8 @@ def test_commands_while_a_connection_is_refreshed(demo: Demo, tmp_path: Path) ->
         assert len({words(c).partition(":")[0] for c in _cards(demo)}) == 3
 
 
-@pytest.mark.parametrize(
-    "operation",
-    [
-        pytest.param("GenerateServiceLastAccessedDetails", marks=pytest.mark.long),
-        "GetServiceLastAccessedDetails",
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("operation", ["GenerateServiceLastAccessedDetails", "GetServiceLastAccessedDetails"])
 def test_the_end_while_a_report_hangs(demo: Demo, tmp_path: Path, operation: str) -> None:
     """SIGTERM while AWS is silent about one account's report: done in ten seconds, and the next start finishes it."""
     accounts = {"IAM_AUDIT_ACCOUNTS": story.ACCOUNTS}

@@ -31,10 +31,13 @@ def add(backend: Any, account: str) -> None:
     """Once an account."""
     if not any(isinstance(p, AWSManagedPolicy) for p in backend.managed_policies.values()):
         for name, (path, patterns) in _AWS_POLICIES.items():
-            _add(backend, account, name, path, patterns)
+            add_one(backend, account, name, patterns, path)
 
 
-def _add(backend: Any, account: str, name: str, path: str, patterns: list[str] | None) -> None:
+def add_one(
+    backend: Any, account: str, name: str, patterns: list[str] | None, path: str = "/", version: str = "v1"
+) -> str:
+    """Add a policy of AWS's, or change its text; its ARN."""
     statement = {"Effect": "Allow", "Action": patterns, "Resource": "*"}
     if patterns is None:
         statement = {"Effect": "Deny", "Action": ["*"], "Resource": "*"}
@@ -42,9 +45,10 @@ def _add(backend: Any, account: str, name: str, path: str, patterns: list[str] |
         "Arn": f"arn:aws:iam::aws:policy{path}{name}",
         "Path": path,
         "CreateDate": "2015-02-06T18:40:00+00:00",
-        "DefaultVersionId": "v1",
+        "DefaultVersionId": version,
         "UpdateDate": "2015-02-06T18:40:00+00:00",
         "Document": {"Version": "2012-10-17", "Statement": [statement]},
     }
     policy = AWSManagedPolicy.from_data(name, account, "us-east-1", data)
     backend.managed_policies[policy.arn] = policy
+    return str(policy.arn)

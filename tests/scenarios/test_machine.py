@@ -234,7 +234,7 @@ def test_any_order(stage: Stage, aws: Aws, tmp_path: Path) -> None:
     run_state_machine_as_test(
         lambda: Machine(stage, tmp_path / f"{next(numbers)}.db", right),
         settings=settings(
-            max_examples=15,
+            max_examples=10,
             stateful_step_count=15,
             derandomize=True,
             phases=(Phase.generate,),  # shrinking so many kills takes minutes

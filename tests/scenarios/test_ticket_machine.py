@@ -175,7 +175,7 @@ def test_any_order(writing: Stage, aws: Aws, tmp_path: Any) -> None:
     run_state_machine_as_test(
         Tickets,
         settings=settings(
-            max_examples=40,
+            max_examples=25,
             stateful_step_count=12,
             deadline=None,
             derandomize=True,
