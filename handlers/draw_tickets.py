@@ -28,6 +28,9 @@ from handlers.blocks.kit import Json, Message
 from handlers.blocks.ticket_view import TicketView
 from handlers.files import File
 
+_LINKED = 10
+"""Tickets of a list whose cards are linked: each link is a question to Slack."""
+
 KEPT_FOR = timedelta(days=90)
 """How long a keep is, unless said."""
 
@@ -156,7 +159,10 @@ class DrawTickets:
             "waiting": "waiting for you",
             "entity": "of this entity",
         }
-        return ticket_answers.tickets(rows, titles[which])
+        told = ticket_answers.tickets(rows, titles[which])
+        links = [f"<{link}|ticket {v.ticket.id}>" for v in rows[:_LINKED] if (link := self._link(v.ticket))]
+        more = [kit.context(kit.fixed(f"Cards: {' · '.join(links)}"))] if links else []
+        return Message(told.text, [*told.blocks, *more])
 
     def _waits_on(self, view: TicketView, user: str) -> bool:
         own = user in view.ticket.requesters and not self.desk.config.iam_audit_self_approval

@@ -524,3 +524,14 @@ def test_what_is_put_has_room_beside_what_is_deleted_only_afterwards() -> None:
     result = made.made()
     assert isinstance(result, Nothing)
     assert {x.why for x in result.left} == {Kept.SIZE}
+
+
+def test_what_a_deny_stands_above_is_said_and_never_offered() -> None:
+    base = inline("base", allow("s3:*", "sqs:*", "athena:*"), deny("sqs:*"))
+    made = estate(base, used=USED)
+    assert {c.services for c in made.offer.candidates} == {("athena",)}
+    assert [f.service for f in made.offer.stays if f.why is Why.DENIED] == ["sqs"]
+    assert json.loads(made.plan().edits[0].after or "")["Statement"] == [
+        allow("s3:*", "sqs:*"),
+        deny("sqs:*"),
+    ]

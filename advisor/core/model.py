@@ -65,6 +65,7 @@ class Why(StrEnum):
     GRANT_UNKNOWN = "grant_unknown"
     PASS_ROLE = "pass_role"  # IAM's word, no password
     KEPT = "kept"  # by a person, until a day
+    DENIED = "denied"  # allowed, and a Deny stands above it
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from advisor.core.policy import (
     Catalogue,
     actions_granted,
     allows_everything,
+    denied_above,
     denies,
     services_granted,
 )
@@ -63,9 +64,12 @@ def offer(report: Report, snapshot: Snapshot, summary: Summary, catalogue: Catal
     candidates = [] if summary.protected or summary.young_until else reader.candidates()
     quarantine = _may_be_quarantined(snapshot, summary)
     taken = {s for c in candidates for s in c.services}
-    stays = tuple(f for f in summary.findings if f.service not in taken)
+    told = {f.service for f in summary.findings}
+    denied = sorted(denied_above(snapshot.policies, catalogue) - told)
+    above = tuple(Finding(s, Usage.UNTRACKED, Verdict.KEEP, Why.DENIED) for s in denied)
+    stays = (*(f for f in summary.findings if f.service not in taken), *above)
     nothing = "" if candidates or quarantine else _why_nothing(summary)
-    return Offer(tuple(candidates), stays, summary.findings, quarantine, nothing)
+    return Offer(tuple(candidates), stays, (*summary.findings, *above), quarantine, nothing)
 
 
 def _may_be_quarantined(snapshot: Snapshot, summary: Summary) -> bool:

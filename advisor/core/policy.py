@@ -137,6 +137,13 @@ def services_granted(policies: Iterable[Policy], catalogue: Catalogue) -> dict[s
     return {s: tuple(names) for s, names in sorted(granted.items()) if s not in denied}
 
 
+def denied_above(policies: Iterable[Policy], catalogue: Catalogue) -> frozenset[str]:
+    """Services that one of these documents allows and one denies to the last action, on any resource."""
+    read = [s for p in policies for s in statements(p.text)]
+    allowed = frozenset(x for s in read if s.allow for x in s.services(catalogue))
+    return allowed & frozenset(x for s in read if not s.allow for x in s.whole_services(catalogue))
+
+
 def actions_granted(policies: Iterable[Policy], service: str, catalogue: Catalogue) -> frozenset[str]:
     """The actions of one service (without its prefix) that these documents allow and do not deny outright."""
     read = [s for p in policies for s in statements(p.text)]

@@ -74,6 +74,7 @@ _WHY = {
     Why.STALE: "stale",
     Why.UNTRACKED: "not tracked",
     Why.UNUSED: "no attempt seen",
+    Why.DENIED: "a Deny stands above it",
     Why.NOT_ACTION: "granted by NotAction",
     Why.UNATTACHED: "the policy is attached to nobody",
     Why.GRANT_UNKNOWN: "what grants it is not known",
