@@ -63,7 +63,7 @@ def swept(
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
-@pytest.mark.parametrize("prepare", plans("replacement", "quarantine"))
+@pytest.mark.parametrize("prepare", plans("inline"))
 def test_dying_while_it_is_carried_out(
     writing: Stage, aws: Aws, tmp_path: Path, prepare: Callable[[Stage], None], shard: int
 ) -> None:
@@ -86,7 +86,7 @@ def test_dying_while_it_is_carried_out(
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
-@pytest.mark.parametrize("prepare", plans("inline"))
+@pytest.mark.parametrize("prepare", plans("quarantine"))
 def test_dying_on_the_way_back(
     writing: Stage, aws: Aws, tmp_path: Path, prepare: Callable[[Stage], None], shard: int
 ) -> None:

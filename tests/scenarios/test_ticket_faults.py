@@ -73,7 +73,7 @@ def some(names: Iterable[str], *often: str) -> list[Any]:
     return [pytest.param(n, marks=() if n in often else pytest.mark.long) for n in names]
 
 
-@pytest.mark.parametrize("name", some(PASSING, "throttled", "reset after the effect"))
+@pytest.mark.parametrize("name", some(PASSING, "reset after the effect"))
 def test_a_write_that_fails_or_loses_its_answer_is_settled_by_looking(
     writing: Stage, aws: Aws, tmp_path: Path, name: str
 ) -> None:
@@ -266,7 +266,7 @@ def test_what_moves_before_the_first_write_stops_it(
 BETWEEN = [n for n in MOVES if n not in {"protected by a tag", "the service used"}]
 
 
-@pytest.mark.parametrize("name", some(BETWEEN, "a document edited"))
+@pytest.mark.parametrize("name", some(BETWEEN))
 def test_what_moves_between_two_writes_stops_it_there(
     writing: Stage, aws: Aws, tmp_path: Path, name: str
 ) -> None:
