@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor import readings
-from advisor.core.model import Entity, Report, Snapshot
+from advisor.core.model import Entity, Report, Snapshot, aws_owned
 from advisor.core.removal import Moved, Plan, Standing, Ticket, Treatment
 from advisor.core.report import protected
 from advisor.desk import Desk
@@ -12,14 +12,10 @@ from advisor.edges.aws import Session
 
 def live(desk: Desk, session: Session, entity: Entity, plan: Plan) -> Standing:
     """Everything that a plan rests on, read now: holders only of policies whose text changes."""
-    made = {s.arn for s in plan.steps if s.arn and not _theirs(s.arn)}
+    made = {s.arn for s in plan.steps if s.arn and not aws_owned(s.arn)}
     arns = frozenset({m.arn for m in plan.basis.managed} | made)
     held = frozenset(e.arn for e in plan.edits if e.treatment is Treatment.VERSION)
     return desk.aws.standing(session, entity, arns, held)
-
-
-def _theirs(arn: str) -> bool:
-    return arn.split(":")[4:5] == ["aws"]
 
 
 def used_since(plan: Plan, before: Report | None, report: Report) -> tuple[Moved, ...]:

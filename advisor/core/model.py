@@ -68,6 +68,11 @@ class Why(StrEnum):
     DENIED = "denied"  # allowed, and a Deny stands above it
 
 
+def aws_owned(arn: str) -> bool:
+    """Whether AWS owns the policy of this ARN: it has `aws` where the account stands (IAM User Guide, IAM ARNs)."""
+    return arn.split(":")[4:5] == ["aws"]
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """An AWS account that the bot reads. `alias` is untrusted: an organisation's account can bear any name."""
@@ -100,8 +105,8 @@ class Entity:
 
     @property
     def aws_managed(self) -> bool:
-        """Whether this is a policy that AWS owns (its ARN has `aws` where the account stands)."""
-        return self.kind is Kind.POLICY and self.arn.split(":")[4:5] == ["aws"]
+        """Whether this is a policy that AWS owns."""
+        return self.kind is Kind.POLICY and aws_owned(self.arn)
 
 
 class PolicyKind(StrEnum):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from advisor.core.model import Entity, Failure, Finding
+from advisor.core.model import Entity, Failure, Finding, aws_owned
 from advisor.core.rewrite import Change, Cut
 
 VERSIONS = 5
@@ -55,8 +55,8 @@ class Managed:
 
     @property
     def aws(self) -> bool:
-        """Whether AWS owns it (its ARN has `aws` where the account stands)."""
-        return self.arn.split(":")[4:5] == ["aws"]
+        """Whether AWS owns it."""
+        return aws_owned(self.arn)
 
     @property
     def default(self) -> Version:

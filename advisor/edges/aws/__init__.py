@@ -23,6 +23,7 @@ from advisor.core.model import (
     PolicyKind,
     ServiceRow,
     Snapshot,
+    aws_owned,
 )
 from advisor.core.removal import Standing, Step
 from advisor.edges.aws import entities, standing
@@ -267,7 +268,7 @@ def _grant(policy: dict[str, Any], asked: str) -> Grant:
     if policy.get("PolicyType") == "INLINE":
         kind = PolicyKind.INLINE
     else:
-        kind = PolicyKind.AWS if arn.split(":")[4:5] == ["aws"] else PolicyKind.CUSTOMER
+        kind = PolicyKind.AWS if aws_owned(arn) else PolicyKind.CUSTOMER
     # A group's own policies name it too; only a user has them "through" it.
     through = policy.get("EntityType") == "GROUP" and ":group/" not in asked
     group = str(policy.get("EntityName", "")) if through else ""

@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
-from advisor.core.arn import parse
 from advisor.core.errors import Missing
-from advisor.core.model import Entity, Kind, Policy, PolicyKind, Snapshot
+from advisor.core.model import Entity, Kind, Policy, PolicyKind, Snapshot, aws_owned
 from advisor.edges.aws.errors import call
 from advisor.edges.aws.pages import items, pages
 from advisor.edges.aws.sessions import Session
@@ -199,11 +198,9 @@ class _Reader:
             )
             text = text_of(answer["PolicyVersion"]["Document"])
             keep(self._documents, key, text)
-        parsed = parse(arn)
-        owner = parsed.account if not isinstance(parsed, str) else ""
         return Policy(
             name=str(row["PolicyName"]),
-            kind=PolicyKind.AWS if owner == "aws" else PolicyKind.CUSTOMER,
+            kind=PolicyKind.AWS if aws_owned(arn) else PolicyKind.CUSTOMER,
             text=text,
             arn=arn,
             version=version,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from advisor.core.errors import Missing
-from advisor.core.model import Entity, Kind
+from advisor.core.model import Entity, Kind, aws_owned
 from advisor.core.removal import Managed, Operation, Standing, Step, Version
 from advisor.edges.aws.entities import Documents, entity_of, get, get_policy, holders, keep, tags_of, text_of
 from advisor.edges.aws.errors import call
@@ -118,7 +118,7 @@ class _Reader:
         """One managed policy. AWS's own have more holders and versions than anybody needs."""
         arn = str(row["Arn"])
         default = str(row["DefaultVersionId"])
-        theirs = arn.split(":")[4:5] == ["aws"]
+        theirs = aws_owned(arn)
         ids = [default] if theirs else self._versions(arn)
         asked = not theirs and (self._held is None or arn in self._held)
         return Managed(
