@@ -193,8 +193,7 @@ def _later(desk: Desk, request: Request, error: Transient) -> None:
     if overdue or (request.tries + 1 >= jobs.TRIES and not isinstance(error, Throttled)):
         end(desk, request, error.failure(request.tries + 1))
         return
-    if error.code == "expired":
-        desk.aws.forget(error.account)
+    desk.aws.forget_ended(error.account, error)
     with desk.store.transaction():
         desk.store.requests.wait(request.id, now + jobs.patience(f"request {request.id}", request.tries))
         jobs.redraw(desk, desk.store.requests.get(request.id) or request)

@@ -10,7 +10,7 @@ import logging
 from datetime import timedelta
 
 from advisor import jobs, lastlook
-from advisor.core.errors import AwsError, Expired, Invalid, Missing, Transient, Unreachable
+from advisor.core.errors import AwsError, Invalid, Missing, Transient, Unreachable
 from advisor.core.lifecycle import Event
 from advisor.core.model import Entity, Failure, Granularity, JobState
 from advisor.core.removal import (
@@ -60,8 +60,7 @@ def _one(desk: Desk, ticket_id: int) -> bool:
             return _check(desk, ticket, ticket.plan, entity)
         return _carry(desk, ticket, ticket.plan, entity)
     except Transient as error:
-        if isinstance(error, Expired):
-            desk.aws.forget(entity.account)
+        desk.aws.forget_ended(entity.account, error)
         _later(desk, ticket, error)
     except Missing as error:
         _stop(desk, ticket, (Moved("gone", entity.name),), error.failure())

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 
 from advisor import jobs
-from advisor.core.errors import AwsError, Expired, Missing, Throttled, Transient
+from advisor.core.errors import AwsError, Missing, Throttled, Transient
 from advisor.core.model import (
     Entity,
     Failure,
@@ -58,8 +58,7 @@ def run(desk: Desk, followup_id: int) -> None:
     try:
         _STORY[followup.kind](desk, followup, request, entity)
     except Transient as error:
-        if isinstance(error, Expired):
-            desk.aws.forget(entity.account)
+        desk.aws.forget_ended(entity.account, error)
         _again(desk, followup, request, error)
     except Missing as error:
         _fail(desk, followup, request, replace(error.failure(), code="gone"))

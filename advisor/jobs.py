@@ -7,7 +7,7 @@ import logging
 from dataclasses import replace
 from datetime import timedelta
 
-from advisor.core.errors import AwsError, Expired, Missing, Throttled, Transient
+from advisor.core.errors import AwsError, Missing, Throttled, Transient
 from advisor.core.model import (
     Entity,
     Failure,
@@ -64,8 +64,7 @@ def advance(desk: Desk, job_id: int) -> None:
         else:
             _collect(desk, job, entity, session)
     except Transient as error:
-        if isinstance(error, Expired):
-            desk.aws.forget(job.account)
+        desk.aws.forget_ended(job.account, error)
         _retry(desk, job, error)
     except AwsError as error:
         _fail(desk, job, error.failure(job.tries + 1))

@@ -27,7 +27,12 @@ def accounts(desk: Desk) -> tuple[Account, ...]:
         return desk.config.named_accounts
 
 
-def rules(desk: Desk, window_days: int, account: str) -> Rules:
+def account(desk: Desk, account_id: str) -> Account:
+    """An account with its alias, where one is known."""
+    return next((a for a in accounts(desk) if a.id == account_id), Account(account_id))
+
+
+def rules(desk: Desk, window_days: int, account_id: str) -> Rules:
     """The operator's settings, and who the bot is, in an account above all: AWS may not say now which there are."""
     config = desk.config
     own: set[str] = set()
@@ -38,7 +43,7 @@ def rules(desk: Desk, window_days: int, account: str) -> Rules:
     if me:
         own.add(role_of(me.arn))
         roles = (config.iam_audit_read_role, config.iam_audit_write_role)
-        ids = {account, *(a.id for a in accounts(desk))}
+        ids = {account_id, *(a.id for a in accounts(desk))}
         own |= {f"arn:{me.partition}:iam::{i}:role/{r}" for i in ids for r in roles if r}
     return Rules(window_days, config.iam_audit_min_age_days, config.iam_audit_protect, frozenset(own))
 
@@ -49,9 +54,9 @@ def role_of(arn: str) -> str:
     return f"{head.replace(':sts:', ':iam:')}:role/{rest.partition('/')[0]}" if rest else arn
 
 
-def snapshot_of(desk: Desk, report: Report) -> Snapshot | None:
+def snapshot_of(desk: Desk, report_id: int) -> Snapshot | None:
     """What IAM said of the entity when the report was made; None where it is not kept any more."""
-    snapshot_id = desk.store.reports.snapshot_id(report.id)
+    snapshot_id = desk.store.reports.snapshot_id(report_id)
     return desk.store.entities.snapshot(snapshot_id) if snapshot_id else None
 
 
@@ -64,7 +69,7 @@ def judge(desk: Desk, report: Report, snapshot: Snapshot, days: int) -> Summary:
 def read(desk: Desk, report_id: int, days: int) -> Reading | None:
     """A stored report, judged; None where its rows are not kept any more."""
     report = desk.store.reports.get(report_id)
-    snapshot = snapshot_of(desk, report) if report else None
+    snapshot = snapshot_of(desk, report_id) if report else None
     if report is None or snapshot is None:
         return None
     return Reading(report, snapshot, judge(desk, report, snapshot, days))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from advisor import jobs, readings
-from advisor.core.errors import AwsError, Expired, Missing, Transient
+from advisor.core.errors import AwsError, Missing, Transient
 from advisor.core.lifecycle import Event
 from advisor.core.model import Entity, Failure, Snapshot
 from advisor.core.offer import offer, preview
@@ -105,8 +105,7 @@ def plan(desk: Desk, ticket_id: int, owner: str = "") -> None:
 
 
 def _plan_later(desk: Desk, ticket: Ticket, entity: Entity, error: Transient) -> None:
-    if isinstance(error, Expired):
-        desk.aws.forget(entity.account)
+    desk.aws.forget_ended(entity.account, error)
     if ticket.tries + 1 >= jobs.TRIES:
         void(desk, ticket, error.failure(ticket.tries + 1))
         return
@@ -198,12 +197,11 @@ def void(desk: Desk, ticket: Ticket, failure: Failure) -> None:
         for older in store.tickets.orphan(ticket.id, failure):
             redraw(desk, older)
         request = store.requests.get(ticket.request_id)
-        card = store.outbox.get(request.card_id) if request and request.card_id else None
         store.outbox.add(
             "ephemeral",
             "ticket.void",
             ticket.id,
-            channel=card.sent_to if card and card.sent_to else ticket.channel,
+            channel=store.outbox.place(request.card_id if request else None) or ticket.channel,
             user=ticket.requesters[0],
             now=now,
         )
@@ -278,8 +276,7 @@ def expire(desk: Desk) -> None:
 def notice_done_by_hand(desk: Desk) -> None:
     """Close advice that somebody carried out: a newer audit found the documents as the plan has them."""
     for ticket, report_id in desk.store.tickets.unseen_advice():
-        snapshot_id = desk.store.reports.snapshot_id(report_id)
-        snapshot = desk.store.entities.snapshot(snapshot_id) if snapshot_id else None
+        snapshot = readings.snapshot_of(desk, report_id)
         with desk.store.transaction():
             desk.store.tickets.seen(ticket.id, report_id)
             if snapshot and ticket.plan and _as_planned(ticket.plan, snapshot):

@@ -273,7 +273,7 @@ class Listeners:
             return
         typed = str(body.get("value") or "").strip()
         store = self.desk.store
-        known = {a: self.drawing.account(a) for a in store.entities.listings()}
+        known = {a: readings.account(self.desk, a) for a in store.entities.listings()}
         found = store.entities.search(typed, list(known), 100) if known else []
         times = store.reports.newest_times([e.id for e in found]) if found else {}
         rows = [(e, known[e.account], *times.get(e.id, (None, 0))) for e in found]

@@ -87,10 +87,6 @@ class Draw:
 
     # -- views ---------------------------------------------------------------------------------------------------
 
-    def account(self, account_id: str) -> Account:
-        """An account with its alias."""
-        return next((a for a in readings.accounts(self.desk) if a.id == account_id), Account(account_id))
-
     def view(self, request: Request, report: Report | None = None) -> AuditView:
         """Everything that a card of this request, or an answer in its thread, is drawn from."""
         store, desk = self.desk.store, self.desk
@@ -99,7 +95,7 @@ class Draw:
         job = store.jobs.get(request.job_id) if request.job_id else None
         view = AuditView(
             request=request,
-            account=self.account(entity.account) if entity else Account(""),
+            account=readings.account(self.desk, entity.account) if entity else Account(""),
             now=desk.clock(),
             entity=entity,
             ahead=store.requests.ahead(request.id, entity.account)
@@ -117,7 +113,7 @@ class Draw:
         return self._with_report(view, report) if report and entity else view
 
     def _with_report(self, view: AuditView, report: Report) -> AuditView:
-        snapshot = readings.snapshot_of(self.desk, report)
+        snapshot = readings.snapshot_of(self.desk, report.id)
         assert view.entity is not None  # asked by the only caller
         snapshot = snapshot or Snapshot(view.entity, report.created_at)
         asked = replace(view.request.asked, granularity=report.granularity)
@@ -158,7 +154,7 @@ class Draw:
             return answers.refused(failure.message)
         if failure.code == "ambiguous":
             found = [self.desk.store.entities.get(int(i)) for i in failure.message.split(",")]
-            pairs = [(e, self.account(e.account)) for e in found if e]
+            pairs = [(e, readings.account(self.desk, e.account)) for e in found if e]
             return answers.ambiguous(request.id, asked.name, pairs)
         accounts = readings.accounts(self.desk)
         chosen = [a for a in accounts if a.matches(asked.account)] if asked.account else accounts

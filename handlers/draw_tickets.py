@@ -9,7 +9,7 @@ from datetime import timedelta
 from slack_sdk.errors import SlackApiError
 
 from advisor import decisions, readings, tickets
-from advisor.core.model import Account, Notice
+from advisor.core.model import Notice
 from advisor.core.removal import Ticket, TicketState
 from advisor.desk import Desk
 from handlers import exports
@@ -42,10 +42,6 @@ class DrawTickets:
     desk: Desk
     people: People
 
-    def account(self, account_id: str) -> Account:
-        """An account with its alias."""
-        return next((a for a in readings.accounts(self.desk) if a.id == account_id), Account(account_id))
-
     def view(self, found: Ticket | None) -> TicketView | None:
         """Everything that a surface of a ticket is drawn from; None while there is no plan."""
         store, config = self.desk.store, self.desk.config
@@ -59,7 +55,7 @@ class DrawTickets:
             ticket=found,
             plan=found.plan,
             entity=entity,
-            account=self.account(entity.account),
+            account=readings.account(self.desk, entity.account),
             now=self.desk.clock(),
             report_at=report.created_at,
             approvals=store.tickets.approvals(found.id),
@@ -118,7 +114,7 @@ class DrawTickets:
             return None
         if found.failure.code == "forbidden":
             return answers.refused(found.failure.message)
-        return ticket_private.void(entity.name, self.account(entity.account), found.failure)
+        return ticket_private.void(entity.name, readings.account(self.desk, entity.account), found.failure)
 
     def diff(self, notice: Notice, _rung: int) -> Message | None:
         """What it writes, statement by statement."""
@@ -211,7 +207,7 @@ class DrawTickets:
             return refused
         store = self.desk.store
         rows = [
-            (k, e, self.account(e.account))
+            (k, e, readings.account(self.desk, e.account))
             for k in store.keeps.standing(self.desk.clock())
             if (e := store.entities.get(k.entity_id))
         ]
@@ -228,7 +224,7 @@ class DrawTickets:
             return ticket_private.keep_refused(keep.id)
         if word:
             return answers.refused(word)
-        return ticket_private.keep_ended(keep, entity, self.account(entity.account))
+        return ticket_private.keep_ended(keep, entity, readings.account(self.desk, entity.account))
 
     def _refused(self, user: str) -> Message | None:
         try:
@@ -256,7 +252,7 @@ class DrawTickets:
             ticket_new.NewTicket(
                 row=row,
                 entity=entity,
-                account=self.account(entity.account),
+                account=readings.account(self.desk, entity.account),
                 offered=filled.offered,
                 report=filled.reading.report,
                 days=request.asked.days,

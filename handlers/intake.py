@@ -168,13 +168,11 @@ class Intake:
         request = store.requests.get(followup.request_id)
         with store.transaction():
             if store.followups.fail(followup.id, Failure("forbidden", message=refusal)) and request:
-                card = store.outbox.get(request.card_id or 0)
-                channel = card.sent_to if card and card.sent_to else request.channel
                 store.outbox.add(
                     "ephemeral",
                     "refused",
                     followup.id,
-                    channel=channel,
+                    channel=store.outbox.place(request.card_id) or request.channel,
                     user=followup.user,
                     now=now,
                     detail={"why": refusal},

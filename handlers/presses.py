@@ -127,7 +127,6 @@ class TicketListeners:
             return
         report = int(report_id) if report_id.isascii() and report_id.isdigit() else request.report_id or 0
         store, user = self.on.desk.store, str(body["user"]["id"])
-        card = store.outbox.get(request.card_id) if request.card_id else None
 
         def effect() -> Json:
             ticket = tickets.draft(
@@ -135,7 +134,7 @@ class TicketListeners:
                 request_id=request.id,
                 report_id=report,
                 user=user,
-                channel=card.sent_to if card and card.sent_to else request.channel,
+                channel=store.outbox.place(request.card_id) or request.channel,
                 reason=reason,
                 keys=keys,
             )
@@ -216,14 +215,14 @@ class TicketListeners:
             ack(response_action="errors", errors=errors)
             return
         user = str(body["user"]["id"])
-        card = self.on.desk.store.outbox.get(found.card_id) if found.card_id else None
+        store = self.on.desk.store
 
         def effect() -> Json:
-            press = self.on.desk.store.presses.add(
+            press = store.presses.add(
                 found.id,
                 verb,
                 user,
-                card.sent_to if card and card.sent_to else user,
+                store.outbox.place(found.card_id) or user,
                 self.on.desk.clock(),
                 words=words,
                 services=services,

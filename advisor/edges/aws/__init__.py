@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from advisor.core.errors import Invalid, ReportFailed
+from advisor.core.errors import AwsError, Expired, Invalid, ReportFailed
 from advisor.core.model import (
     Account,
     ActionRow,
@@ -97,6 +97,11 @@ class Aws:
     def forget(self, account: str) -> None:
         """Forget an account's session: AWS says that its credentials have ended."""
         self._sessions.forget(account)
+
+    def forget_ended(self, account: str, error: AwsError) -> None:
+        """Forget an account's session if this error says that its credentials have ended."""
+        if isinstance(error, Expired):
+            self.forget(account)
 
     def generate(self, session: Session, arn: str, granularity: Granularity) -> str:
         """Start a report; its JobId can be read by this session only (GenerateServiceLastAccessedDetails)."""

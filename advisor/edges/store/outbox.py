@@ -74,6 +74,11 @@ class Outbox:
         row = self._db.row("SELECT * FROM notice WHERE id = ?", (notice_id,))
         return notice_of(row) if row else None
 
+    def place(self, card_id: int | None) -> str:
+        """The channel that a card stands in; empty where it is not posted (yet)."""
+        row = self._db.row("SELECT sent_to FROM notice WHERE id = ?", (card_id,))
+        return str(row["sent_to"]) if row else ""
+
     def said(self, surface: str, row_id: int, since: datetime) -> bool:
         """Whether this stands in Slack, or is about to, in its form of since then."""
         row = self._db.row(
