@@ -18,7 +18,17 @@ from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient
 
 from advisor import audits, jobs, readings
-from advisor.core.model import Asked, FollowupKind, Granularity, Kind, Request, RequestState, Usage
+from advisor.core.model import (
+    TRACKED_DAYS,
+    Asked,
+    Entity,
+    FollowupKind,
+    Granularity,
+    Kind,
+    Request,
+    RequestState,
+    Usage,
+)
 from advisor.desk import Desk
 from handlers import commands
 from handlers.access import People
@@ -242,8 +252,9 @@ class Listeners:
         level = (values["level"]["audit.new.level"].get("selected_option") or {}).get("value")
         days = str(values["days"]["audit.new.days"].get("value") or "")
         fresh = bool(values["fresh"]["audit.new.fresh"].get("selected_options"))
-        if not _number(days) or not 1 <= int(days) <= 400:  # AWS tracks 400 days
-            return None, None, {"days": "A number from 1 to 400."}
+        window = row_of(days) or 0
+        if not 1 <= window <= TRACKED_DAYS:
+            return None, None, {"days": f"A number from 1 to {TRACKED_DAYS}."}
         granularity = Granularity.ACTION if level == "action" else Granularity.SERVICE
         if typed:
             parsed = commands.parse(typed if " " in typed or typed.startswith("arn:") else f"role {typed}")
@@ -253,11 +264,11 @@ class Listeners:
                     None,
                     {"arn": "A role’s name, a kind and a name such as “user alice”, or an ARN."},
                 )
-            return Asked(parsed.kind, parsed.name, parsed.account, granularity, int(days), fresh), None, {}
-        entity = self.desk.store.entities.get(int(picked)) if _number(picked) else None
+            return Asked(parsed.kind, parsed.name, parsed.account, granularity, window, fresh), None, {}
+        entity = self._entity(picked)
         if entity is None:
             return None, None, {"arn": "Pick an entity above, or write its name or ARN here."}
-        asked = Asked(entity.kind, entity.name, entity.account, granularity, int(days), fresh)
+        asked = Asked(entity.kind, entity.name, entity.account, granularity, window, fresh)
         return asked, entity.id, {}
 
     def on_entity_options(self, ack: Ack, body: Body) -> None:
@@ -306,8 +317,12 @@ class Listeners:
 
     def request_of(self, words: list[str]) -> Request | None:
         """The request whose row is the second word of a block id."""
-        row = words[1] if len(words) > 1 else ""
-        return self.desk.store.requests.get(int(row)) if _number(row) and len(row) < 16 else None
+        row = row_of(words[1]) if len(words) > 1 else None
+        return None if row is None else self.desk.store.requests.get(row)
+
+    def _entity(self, picked: str) -> Entity | None:
+        row = row_of(picked)
+        return None if row is None else self.desk.store.entities.get(row)
 
     def on_breakdown(self, ack: Ack, body: Body) -> None:
         """Who used a service: the picked option is a service row of the report."""
@@ -316,7 +331,8 @@ class Listeners:
         if picked == forms.HINT:
             ack()
             return
-        found = self.desk.store.reports.service(int(picked)) if _number(picked) and len(picked) < 19 else None
+        row = row_of(picked)
+        found = None if row is None else self.desk.store.reports.service(row)
         request = self.request_of(str(action.get("block_id") or "").split(":"))
         if found is None or request is None:
             self.press(body, lambda: self.say(body, "old_service" if request else "old_card"))
@@ -386,7 +402,7 @@ class Listeners:
         action = body["actions"][0]
         request = self.request_of(str(action.get("block_id") or "").split(":"))
         picked = str(action.get("value") or "")
-        entity = self.desk.store.entities.get(int(picked)) if _number(picked) and len(picked) < 16 else None
+        entity = self._entity(picked)
         if request is None or entity is None:
             self.press(body, lambda: self.say(body, "old_card"))
             ack()
@@ -409,9 +425,12 @@ class Listeners:
         ack()
 
 
-def _number(text: str) -> bool:
-    """Whether Python reads it as a number, as SQLite does: `isdigit` alone takes superscripts too."""
-    return text.isascii() and text.isdigit()
+def row_of(text: str) -> int | None:
+    """A row's id from a payload; None where it is none: `isdigit` takes superscripts, and SQLite ends at 19 digits."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else None
+
+
+_DIGITS = 19
 
 
 _VERBS = {

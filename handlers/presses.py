@@ -19,7 +19,7 @@ from advisor import tickets
 from advisor.core.lifecycle import Person, outcome
 from advisor.core.removal import Press, Ticket, TicketState, Verb
 from handlers.access import NoAnswer
-from handlers.actions import Body, Listeners
+from handlers.actions import Body, Listeners, row_of
 from handlers.blocks import answers, ticket_form, ticket_new, ticket_private
 from handlers.blocks.kit import Json, Message
 from handlers.intake import FRONT
@@ -125,7 +125,7 @@ class TicketListeners:
         if errors or request is None:
             ack(response_action="errors", errors=errors)
             return
-        report = int(report_id) if report_id.isascii() and report_id.isdigit() else request.report_id or 0
+        report = row_of(report_id) or request.report_id or 0
         store, user = self.on.desk.store, str(body["user"]["id"])
 
         def effect() -> Json:
@@ -298,9 +298,9 @@ class TicketListeners:
         elif not tickets.show_diff(self.on.desk, found):
             self.on.privately("ticket.diff_is_there", channel, user, found.id)
 
-    def _ticket(self, row: str) -> Ticket | None:
-        known = row.isascii() and row.isdigit() and len(row) < 16  # SQLite's integers end at 19 digits
-        found = self.on.desk.store.tickets.get(int(row)) if known else None
+    def _ticket(self, text: str) -> Ticket | None:
+        row = row_of(text)
+        found = None if row is None else self.on.desk.store.tickets.get(row)
         return None if found is None or found.state in {TicketState.DRAFT, TicketState.VOID} else found
 
 
