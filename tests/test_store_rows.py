@@ -413,3 +413,20 @@ def test_fields_of_the_log_cannot_be_shifted(store: Store) -> None:
         store._db.run("UPDATE log SET actor = 'a', verb = 'bc'")
     assert store.log.verify()[2] == 1
     assert json.loads(store._db.rows("SELECT detail FROM log")[0]["detail"]) == {}
+
+
+# -- keeps
+
+
+def test_every_keep_guards_however_many_there_are(store: Store) -> None:
+    """One that went unread would let its service go; those that ended guard nothing, in a list or of an entity."""
+    who, other = (store.entities.see(entity(name=n), NOW).id for n in ("R", "S"))
+    until = NOW + timedelta(days=9)
+    for n in range(150):
+        store.keeps.add(who, f"service-{n}", "U1", until, "needed", NOW)
+    store.keeps.add(other, "", "U1", until, "needed", NOW)
+    ended = store.keeps.add(who, "service-150", "U1", until, "needed", NOW)
+    assert store.keeps.end(ended, "U1", NOW)
+    assert {k.service for k in store.keeps.standing(NOW, who)} == {f"service-{n}" for n in range(150)}
+    assert len(store.keeps.standing(NOW)) == 151
+    assert store.keeps.standing(until) == ()

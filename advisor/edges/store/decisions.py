@@ -104,12 +104,12 @@ class Keeps:
         row = self._db.row("SELECT * FROM keep WHERE id = ?", (keep_id,))
         return keep_of(row) if row else None
 
-    def standing(self, now: datetime, entity_id: int | None = None, limit: int = 99) -> tuple[Keep, ...]:
-        """Keeps that hold now, of one entity or of all; those that end first come first."""
+    def standing(self, now: datetime, entity_id: int | None = None) -> tuple[Keep, ...]:
+        """Every keep that holds now, of one entity or of all; those that end first come first."""
         rows = self._db.rows(
             "SELECT * FROM keep WHERE ended_at IS NULL AND until > ? AND (? IS NULL OR entity_id = ?) "
-            "ORDER BY until, id LIMIT ?",
-            (stamp(now), entity_id, entity_id, limit),
+            "ORDER BY until, id",
+            (stamp(now), entity_id, entity_id),
         )
         return tuple(keep_of(r) for r in rows)
 
