@@ -149,28 +149,22 @@ def _carry(desk: Desk, ticket: Ticket, plan: Plan, entity: Entity) -> bool:
     run = [e for e in entries if e.run == ticket.run]
     back = ticket.state is TicketState.ROLLING_BACK
     untouched = not back and not any(may_be_there(e) for e in entries)
-    if (
-        untouched and now - ticket.changed_at > 2 * GIVE_UP
-    ):  # a standstill: the last look is an old one by now
+    # After a standstill the last look is an old one.
+    if untouched and now - ticket.changed_at > 2 * GIVE_UP:
         with store.transaction():
             store.tickets.set_job(ticket.id, None)
             event = Event.NOTHING_WRITTEN
             store.tickets.move(ticket.id, ticket.state, event, now, by=ticket.by, next_at=now)
         return True
-    session = desk.aws.session(entity.account)
     if not run:
         return _plan_back(desk, ticket, plan, entity)
     entry = next((e for e in run if e.state is not StepState.DONE), None)
     if entry is not None and entry.state is StepState.BEGUN:
         return _settle(desk, ticket, plan, entity, entry)
-    live = lastlook.live(desk, session, entity, plan)
+    live = lastlook.live(desk, desk.aws.session(entity.account), entity, plan)
     expected = remaining(plan, entries)
     what = _not_as_left(expected, live, entry) if back else moved(expected, live)
-    if (
-        entry is not None
-        and entry.tries
-        and found(live, entry.step, _known(expected, entry))[0] is Found.AFTER
-    ):
+    if entry and entry.tries and found(live, entry.step, _known(expected, entry))[0] is Found.AFTER:
         return _settle(desk, ticket, plan, entity, entry)  # somebody, or an earlier try, did it
     if what:
         return _wait_or_stop(desk, ticket, entries, what)
@@ -213,10 +207,8 @@ def _pause(waited: timedelta) -> timedelta:
 def _write(desk: Desk, ticket: Ticket, entity: Entity, entry: Entry) -> bool:
     store = desk.store
     name = f"iam-audit-t{ticket.id}-r{entry.run}-s{entry.place}"
-    try:
-        permit = desk.aws.writer.permit(
-            entity, entry.step, name
-        )  # a session for this step: nothing is written yet
+    try:  # a session for this step: nothing is written yet
+        permit = desk.aws.writer.permit(entity, entry.step, name)
     except Transient:
         raise
     except AwsError as error:
