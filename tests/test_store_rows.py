@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from advisor.core.lifecycle import Event
 from advisor.core.model import (
     ActionRow,
     Asked,
@@ -25,6 +26,7 @@ from advisor.core.model import (
     RequestState,
     Snapshot,
 )
+from advisor.core.removal import TicketState
 from advisor.edges.store import Store
 from advisor.edges.store.rows import moment, stamp
 from tests.views import HOSTILE
@@ -430,3 +432,37 @@ def test_every_keep_guards_however_many_there_are(store: Store) -> None:
     assert {k.service for k in store.keeps.standing(NOW, who)} == {f"service-{n}" for n in range(150)}
     assert len(store.keeps.standing(NOW)) == 151
     assert store.keeps.standing(until) == ()
+
+
+# -- tickets
+
+
+def drafted(store: Store, who: int) -> int:
+    return store.tickets.draft(
+        entity_id=who,
+        request_id=ask(store),
+        report_id=saved(store, who, "s3"),
+        requesters=["U1"],
+        channel="C1",
+        reason="unused",
+        keys=[],
+        days=90,
+        owner="",
+        now=NOW,
+        expires_at=LATER,
+    )
+
+
+def test_a_list_of_tickets_has_every_one(store: Store) -> None:
+    """Who asks what waits for them must hear of the oldest, too; a finished one is in its person's and its entity's."""
+    entities = [known(store, f"R{n}") for n in range(120)]
+    made = [drafted(store, who) for who in entities]
+    assert store.tickets.listed() == []  # a draft is no ticket yet
+    for ticket in made:
+        assert store.tickets.move(ticket, TicketState.DRAFT, Event.PLANNED, NOW) is not None
+    assert [t.id for t in store.tickets.listed()] == made[::-1]
+    assert store.tickets.move(made[0], TicketState.OPEN, Event.REJECTED, NOW) is not None
+    assert [t.id for t in store.tickets.listed()] == made[:0:-1]
+    assert [t.id for t in store.tickets.listed(user="U1")] == made[::-1]
+    assert [t.id for t in store.tickets.listed(entity_id=entities[0])] == [made[0]]
+    assert store.tickets.listed(user="U2") == []

@@ -84,7 +84,7 @@ class Tickets:
         )
         return [ticket_of(r) for r in rows]
 
-    def listed(self, *, user: str = "", entity_id: int = 0, limit: int = 99) -> list[Ticket]:
+    def listed(self, *, user: str = "", entity_id: int = 0) -> list[Ticket]:
         """Unfinished tickets, newest first; those of a person or of an entity where one is given, finished ones too."""
         where = f"state IN {_UNFINISHED} AND state <> 'draft'"
         values: list[Value] = []
@@ -93,7 +93,7 @@ class Tickets:
         elif user:
             where = "EXISTS (SELECT 1 FROM json_each(requesters) WHERE value = ?) AND state NOT IN ('draft', 'void')"
             values = [user]
-        rows = self._db.rows(f"SELECT * FROM ticket WHERE {where} ORDER BY id DESC LIMIT ?", (*values, limit))
+        rows = self._db.rows(f"SELECT * FROM ticket WHERE {where} ORDER BY id DESC", values)
         return [ticket_of(r) for r in rows]
 
     def due(self, now: datetime) -> list[Ticket]:
