@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from advisor import tickets
 from advisor.core.lifecycle import Event, Person, outcome
-from advisor.core.removal import Operation, Plan, Press, StepState, Ticket, TicketState, Verb
+from advisor.core.removal import Operation, Press, StepState, Ticket, TicketState, Verb
 from advisor.core.standing import may_be_there
 from advisor.desk import Desk
 
@@ -162,16 +162,11 @@ def _keep(desk: Desk, ticket: Ticket, press: Press) -> str:
         until=press.until.isoformat(),
         reason=press.words,
     )
-    takes = ticket.plan.takes | _partly(ticket.plan) if ticket.plan else set()
-    everything = not press.services or (ticket.plan is not None and ticket.plan.quarantine)
-    if ticket.state is TicketState.OPEN and (everything or takes & set(press.services)):
+    made = ticket.plan
+    everything = not press.services or (made is not None and made.quarantine)
+    if ticket.state is TicketState.OPEN and (everything or (made and made.affected & set(press.services))):
         _without(desk, ticket, press, now)
     return ""
-
-
-def _partly(made: Plan) -> set[str]:
-    """Services of which single actions go."""
-    return {a.partition(":")[0] for a in made.takes_singly}
 
 
 def _without(desk: Desk, ticket: Ticket, press: Press, now: datetime) -> None:

@@ -43,10 +43,10 @@ def guarded(desk: Desk, ticket: Ticket, plan: Plan, now: Standing) -> tuple[Move
     shot = Snapshot(now.entity, desk.clock(), holders=holders, tags=now.tags, boundary_of=boundary)
     word = protected(shot, readings.rules(desk, ticket.days, now.entity.account))
     told = [Moved("protected", now.entity.name, word)] if word else []
-    takes = {*plan.takes, *(a.partition(":")[0] for a in plan.takes_singly)}
+    affected = plan.affected
     told += [
         Moved("kept", k.service or now.entity.name, at=k.until)
         for k in desk.store.keeps.standing(desk.clock(), ticket.entity_id)
-        if not k.service or k.service in takes or plan.quarantine
+        if not k.service or k.service in affected or plan.quarantine
     ]
     return tuple(told)

@@ -104,6 +104,10 @@ class Treatment(StrEnum):
     QUARANTINE = "quarantine"  # AWSDenyAll is attached, nothing else is touched
 
 
+TOGETHER = frozenset(Treatment) - {Treatment.EDIT, Treatment.DELETE, Treatment.VERSION}
+"""Treatments that go back whole or not at all; a document that is only shorter can get single services back."""
+
+
 class Operation(StrEnum):
     """One write to IAM; a role's, user's or group's call is chosen by the entity."""
 
@@ -236,6 +240,11 @@ class Plan:
     def takes_singly(self) -> frozenset[str]:
         """Single actions that go from some policy, likewise."""
         return frozenset(self.actions).union(*(e.cut.actions for e in self.edits))
+
+    @property
+    def affected(self) -> frozenset[str]:
+        """Services that lose anything in some policy: the whole, or single actions."""
+        return self.takes | {a.partition(":")[0] for a in self.takes_singly}
 
     @property
     def quarantine(self) -> bool:

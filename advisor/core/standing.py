@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from advisor.core.policy import Catalogue
 from advisor.core.removal import (
+    TOGETHER,
     VERSIONS,
     Edit,
     Entry,
@@ -28,9 +29,6 @@ from advisor.core.removal import (
     Version,
 )
 from advisor.core.rewrite import rewrite
-
-_TOGETHER = {Treatment.DETACH, Treatment.COPY, Treatment.REPLACE, Treatment.SWAP, Treatment.QUARANTINE}
-"""Treatments that go back whole or not at all."""
 
 
 class Found(StrEnum):
@@ -226,7 +224,7 @@ def way_back(
     now = remaining(plan, entries)
     steps: list[Step] = []
     for edit in reversed(plan.edits):
-        if services and edit.treatment in _TOGETHER:
+        if services and edit.treatment in TOGETHER:
             if edit.policy not in services:
                 continue
             chosen: Collection[str] = ()

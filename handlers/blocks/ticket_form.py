@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from advisor.core.removal import Ticket, TicketState, Treatment
+from advisor.core.removal import TOGETHER, Ticket, TicketState
 from advisor.core.standing import restorable
 from handlers.blocks import kit, words
 from handlers.blocks.kit import Json
@@ -173,7 +173,7 @@ def keep(view: TicketView, until: date) -> Json:
 def roll_back(view: TicketView) -> Json:
     """What goes back."""
     ticket, edits = view.ticket, view.plan.edits
-    whole = [e for e in edits if e.treatment not in {Treatment.EDIT, Treatment.DELETE, Treatment.VERSION}]
+    whole = [e for e in edits if e.treatment in TOGETHER]
     single = sorted({s for e in edits if e not in whole for s in restorable(e)} - set(ticket.given))
     names = [e.policy for e in whole if e.policy not in ticket.given]
     options = [option(f"{p}: its services together", f"p:{n}") for n, p in enumerate(names)]
@@ -242,10 +242,7 @@ def given_back(view: TicketView, values: Json) -> tuple[tuple[str, ...], str, di
         return (), reason, {}
     picked = (values.get("services") or {}).get("ticket.rollback.services", {}).get("selected_options") or []
     whole = [
-        e.policy
-        for e in view.plan.edits
-        if e.treatment not in {Treatment.EDIT, Treatment.DELETE, Treatment.VERSION}
-        and e.policy not in view.ticket.given
+        e.policy for e in view.plan.edits if e.treatment in TOGETHER and e.policy not in view.ticket.given
     ]
     names = []
     for option in picked:
