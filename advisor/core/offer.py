@@ -239,16 +239,23 @@ def _treatment(policy: Policy) -> Treatment:
     return Treatment.EDIT if policy.kind is PolicyKind.INLINE else Treatment.VERSION
 
 
+def cut_of(chosen: Iterable[Candidate], listed: Iterable[str]) -> Cut:
+    """What candidates take out of documents. `listed`: the services of the report, known beside the catalogue."""
+    kept = list(chosen)
+    return Cut(
+        services=frozenset(s for c in kept for s in c.services),
+        actions=frozenset(a for c in kept for a in c.actions),
+        not_action=any(c.asks and c.asks.why is Why.NOT_ACTION for c in kept),
+        listed=frozenset(listed),
+    )
+
+
 def preview(offered: Offer, snapshot: Snapshot, catalogue: Catalogue) -> dict[str, tuple[int, int]]:
     """For every document that ticks cut: its size now and as it is ticked, in characters as IAM counts them."""
     ticked = [
         c for c in offered.candidates if c.ticked and c.treatment in {Treatment.EDIT, Treatment.VERSION}
     ]
-    cut = Cut(
-        services=frozenset(s for c in ticked for s in c.services),
-        actions=frozenset(a for c in ticked for a in c.actions),
-        listed=frozenset(f.service for f in offered.findings),
-    )
+    cut = cut_of(ticked, (f.service for f in offered.findings))
     texts = {p.name: p.text for p in snapshot.policies if not p.group}
     found: dict[str, tuple[int, int]] = {}
     for name in dict.fromkeys(c.policy for c in ticked):

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from advisor.core.arn import parse
 from advisor.core.evaluate import disagreements
-from advisor.core.model import Kind, Policy, PolicyKind, Report, Why
-from advisor.core.offer import QUARANTINE
+from advisor.core.model import Kind, Policy, PolicyKind, Report
+from advisor.core.offer import QUARANTINE, cut_of
 from advisor.core.policy import Catalogue, actions_granted, denies, services_granted
 from advisor.core.removal import (
     ATTACHMENTS,
@@ -122,14 +122,9 @@ class _Maker:
         self._standing = standing
         self._catalogue = catalogue
         self._ticket = ticket
-        self._listed = frozenset(s.namespace for s in report.services)
         self._whole = {c.arn: c for c in chosen if c.treatment not in _SINGLY}
-        cutting = [c for c in chosen if c.treatment is not Treatment.DETACH]
-        self._cut = Cut(
-            services=frozenset(s for c in cutting for s in c.services),
-            actions=frozenset(a for c in cutting for a in c.actions),
-            not_action=any(c.asks and c.asks.why is Why.NOT_ACTION for c in chosen),
-            listed=self._listed,
+        self._cut = cut_of(
+            (c for c in chosen if c.treatment is not Treatment.DETACH), (s.namespace for s in report.services)
         )
         self.left: list[Left] = []
 
