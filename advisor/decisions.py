@@ -21,13 +21,7 @@ def act(desk: Desk, press_id: int, person: Person) -> None:
     ticket = desk.store.tickets.get(press.ticket_id) if press else None
     if press is None or ticket is None or press.state != "queued":
         return
-    person = replace(
-        person,
-        requester=press.user in ticket.requesters,
-        owner=bool(ticket.owner) and press.user == ticket.owner,
-        has_approved=any(a.user == press.user for a in desk.store.tickets.approvals(ticket.id)),
-    )
-    word = outcome(press.verb, person, ticket.state, self_approval=desk.config.iam_audit_self_approval)
+    word = allowed(desk, press.verb, ticket, press.user, person)
     if word:
         refuse(desk, press, ticket, word)
         return
@@ -42,6 +36,17 @@ def act(desk: Desk, press_id: int, person: Person) -> None:
             refuse(desk, press, ticket, word)
         else:
             desk.store.presses.settle(press.id, "done")
+
+
+def allowed(desk: Desk, verb: Verb, ticket: Ticket, user: str, person: Person) -> str:
+    """Why this person may not do this to a ticket now, as a word, or an empty string; `person` is who Slack says they are."""
+    person = replace(
+        person,
+        requester=user in ticket.requesters,
+        owner=bool(ticket.owner) and user == ticket.owner,
+        has_approved=any(a.user == user for a in desk.store.tickets.approvals(ticket.id)),
+    )
+    return outcome(verb, person, ticket.state, self_approval=desk.config.iam_audit_self_approval)
 
 
 def refuse(desk: Desk, press: Press, ticket: Ticket, word: str) -> None:

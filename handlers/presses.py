@@ -15,8 +15,8 @@ from slack_bolt import Ack
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from advisor import tickets
-from advisor.core.lifecycle import Person, outcome
+from advisor import decisions, tickets
+from advisor.core.lifecycle import Person
 from advisor.core.removal import Press, Ticket, TicketState, Verb
 from handlers.access import NoAnswer
 from handlers.actions import Body, Listeners, row_of
@@ -178,14 +178,8 @@ class TicketListeners:
         people.forget(user)
         word = people.refusal(user)
         if word in {"", "auditor"}:
-            person = Person(
-                requester=user in found.requesters,
-                approver=people.approver(user),
-                owner=bool(found.owner) and user == found.owner,
-                admin=people.admin(user),
-            )
-            self_approval = self.on.desk.config.iam_audit_self_approval
-            word = outcome(verb, person, found.state, self_approval=self_approval)
+            person = Person(approver=people.approver(user), admin=people.admin(user))
+            word = decisions.allowed(self.on.desk, verb, found, user, person)
         if word:
             return ticket_form.turned_away(callback, str(found.id), self._refused(found, verb, user, word))
         made = self.on.drawing.tickets.form(callback, found)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from advisor.core.model import Account, Entity, Finding, Usage
-from handlers.blocks import kit, words
+from handlers.blocks import kit, modal, words
 from handlers.blocks.kit import Json
+from handlers.blocks.modal import field, option, plain, without_notes
 
 HINT = "none"
 """The value of an option that only says something."""
@@ -15,19 +16,8 @@ HINT = "none"
 _SHOWN = 75
 
 
-def _plain(text: str) -> Json:
-    return {"type": "plain_text", "text": text, "emoji": False}
-
-
 def _view(blocks: list[Json], *, submit: str = "") -> Json:
-    view: Json = {
-        "type": "modal",
-        "callback_id": "audit.new",
-        "title": _plain("New audit"),
-        "close": _plain("Cancel" if submit else "Close"),
-        "blocks": blocks,
-    }
-    return {**view, "submit": _plain(submit)} if submit else view
+    return modal.view("audit.new", "New audit", blocks, submit=submit, close="Cancel" if submit else "Close")
 
 
 def loading() -> Json:
@@ -43,25 +33,14 @@ def loading() -> Json:
 
 def turned_away(message: kit.Message) -> Json:
     """A form that its opener may not have: the refusal, without Submit."""
-    return _view([b for b in message.payload()["blocks"] if b["type"] != "context"])
-
-
-def _option(text: str, value: str, description: str) -> Json:
-    return {"text": _plain(text), "value": value, "description": _plain(description)}
-
-
-def _input(block_id: str, label: str, element: Json, *, hint: str = "", optional: bool = False) -> Json:
-    block: Json = {"type": "input", "block_id": block_id, "label": _plain(label), "element": element}
-    if hint:
-        block["hint"] = _plain(hint)
-    return {**block, "optional": True} if optional else block
+    return _view(without_notes(message))
 
 
 def new_audit(window_days: int, cache_hours: float) -> Json:
     """The form: which entity, how deep, which window, where the result goes."""
     levels = [
-        _option("Services", "service", "Seconds. Which services were used, and when"),
-        _option("Actions", "action", "Slower. Which actions, where AWS tracks them (about half)"),
+        option("Services", "service", "Seconds. Which services were used, and when"),
+        option("Actions", "action", "Slower. Which actions, where AWS tracks them (about half)"),
     ]
     lead = kit.rich(kit.section(kit.text("An audit reads. It changes nothing in AWS."))).to_dict()
     entity = {
@@ -72,7 +51,7 @@ def new_audit(window_days: int, cache_hours: float) -> Json:
         "type": "plain_text_input",
         "action_id": "audit.new.arn",
         "max_length": 2048,
-        "placeholder": _plain("arn:aws:iam::111111111111:role/DBAdminRole"),
+        "placeholder": plain("arn:aws:iam::111111111111:role/DBAdminRole"),
     }
     days = {
         "type": "number_input",
@@ -82,13 +61,13 @@ def new_audit(window_days: int, cache_hours: float) -> Json:
         "min_value": "1",
         "max_value": "400",
     }
-    again = _option(
+    again = option(
         "Ask AWS again", "fresh", f"Otherwise a report younger than {cache_hours:g} hours is shown"
     )
     channel = {
         "type": "conversations_select",
         "action_id": "audit.new.channel",
-        "placeholder": _plain("Choose a channel or yourself"),
+        "placeholder": plain("Choose a channel or yourself"),
         "default_to_current_conversation": True,
         "filter": {
             "include": ["public", "private", "im"],
@@ -105,28 +84,28 @@ def new_audit(window_days: int, cache_hours: float) -> Json:
     return _view(
         [
             lead,
-            _input(
+            field(
                 "entity",
                 "Role, user, group or policy",
                 entity,
                 hint="From the accounts’ own lists. Not there? Use the next field.",
                 optional=True,
             ),
-            _input("arn", "Or its name or ARN", name, optional=True),
-            _input("level", "How deep", level),
-            _input(
+            field("arn", "Or its name or ARN", name, optional=True),
+            field("level", "How deep", level),
+            field(
                 "days",
                 "Use counts within (days)",
                 days,
                 hint="Older use is shown as stale. AWS tracks 400 days at most.",
             ),
-            _input(
+            field(
                 "fresh",
                 "Report",
                 {"type": "checkboxes", "action_id": "audit.new.fresh", "options": [again]},
                 optional=True,
             ),
-            _input(
+            field(
                 "channel",
                 "Post the result in",
                 channel,
@@ -146,13 +125,12 @@ def entity_options(found: Sequence[tuple[Entity, Account, datetime | None, int]]
             _SHOWN,
         )
         note = f"{words.some(granted, 'service')}, report of {kit.day(at)}" if at else "not audited yet"
-        option = _option(kit.clip(entity.name, _SHOWN), str(entity.id), kit.clip(note, _SHOWN))
-        groups.setdefault(label, []).append(option)
+        groups.setdefault(label, []).append(option(entity.name, str(entity.id), note))
     if not groups:
         shown = kit.clip(typed, 30)
         return {
             "options": [
-                _option(
+                option(
                     f"No name has “{shown}” in it" if shown else "No names are listed yet",
                     HINT,
                     "Use the next field instead",
@@ -160,13 +138,13 @@ def entity_options(found: Sequence[tuple[Entity, Account, datetime | None, int]]
             ]
         }
     return {
-        "option_groups": [{"label": _plain(label), "options": options} for label, options in groups.items()]
+        "option_groups": [{"label": plain(label), "options": options} for label, options in groups.items()]
     }
 
 
 def hint_option(text: str, more: str) -> Json:
     """One option that only says something."""
-    return {"options": [_option(kit.clip(text, _SHOWN), HINT, kit.clip(more, _SHOWN))]}
+    return {"options": [option(text, HINT, more)]}
 
 
 _HEADS = {
@@ -189,10 +167,8 @@ def service_options(found: Sequence[tuple[Finding, int]], typed: str) -> Json:
         options = groups.setdefault(finding.usage, [])
         if len(options) >= 24:  # four groups stay within 100 options
             continue
-        option: Json = {"text": _plain(kit.clip(finding.service, _SHOWN)), "value": str(row)}
-        if finding.days is not None:
-            option["description"] = _plain(f"{words.some(finding.days, 'day')} before the report")
-        options.append(option)
+        note = "" if finding.days is None else f"{words.some(finding.days, 'day')} before the report"
+        options.append(option(finding.service, str(row), note))
     if not groups:
         return hint_option(
             f"No service has “{kit.clip(typed, 30)}” in it", "Only services of this report can be picked"
@@ -203,5 +179,5 @@ def service_options(found: Sequence[tuple[Finding, int]], typed: str) -> Json:
             label = _HEADS[usage]
             if counts[usage] > len(groups[usage]):
                 label += f" (first {len(groups[usage])} of {counts[usage]}, type for more)"
-            out.append({"label": _plain(label), "options": groups[usage]})
+            out.append({"label": plain(label), "options": groups[usage]})
     return {"option_groups": out}

@@ -7,8 +7,9 @@ from datetime import date
 
 from advisor.core.removal import TOGETHER, Ticket, TicketState
 from advisor.core.standing import restorable
-from handlers.blocks import kit, words
+from handlers.blocks import kit, modal, words
 from handlers.blocks.kit import Json
+from handlers.blocks.modal import field, option, plain, without_notes
 from handlers.blocks.ticket_view import TicketView, takes
 
 PICKS = 100
@@ -20,11 +21,6 @@ _TITLES = {
     "ticket.keep": "Keep, because…",
     "ticket.rollback": "Roll back ticket",
 }
-
-
-def plain(text: str) -> Json:
-    """A plain text object as a dictionary."""
-    return {"type": "plain_text", "text": kit.clip(text, 3000), "emoji": False}
 
 
 def alert(level: str, text: str) -> Json:
@@ -43,27 +39,19 @@ def without_alerts(view: Json) -> Json:
     return {**view, "blocks": blocks}
 
 
-def modal(callback: str, row: str, blocks: list[Json], *, submit: str = "", close: str = "Close") -> Json:
+def form(callback: str, row: str, blocks: list[Json], *, submit: str = "", close: str = "Close") -> Json:
     """A view of one of these callback ids; `row` is its private_metadata."""
     title = _TITLES[callback]
     if callback in {"ticket.reject", "ticket.rollback"}:
         title = f"{title} {row}"
-    view: Json = {
-        "type": "modal",
-        "callback_id": callback,
-        "title": plain(title[:24]),
-        "close": plain(close),
-        "blocks": blocks,
-        "private_metadata": row,
-    }
-    return {**view, "submit": plain(submit)} if submit else view
+    return modal.view(callback, title, blocks, submit=submit, close=close, metadata=row)
 
 
 def loading(callback: str, row: str) -> Json:
     """What opens at once."""
     line = " Reading what the last report says… This form fills itself in a moment."
     lead = kit.rich(kit.section(kit.emoji("hourglass_flowing_sand"), kit.text(line)))
-    return modal(callback, row, [lead.to_dict()])
+    return form(callback, row, [lead.to_dict()])
 
 
 def broken(callback: str, row: str, reference: str) -> Json:
@@ -71,7 +59,7 @@ def broken(callback: str, row: str, reference: str) -> Json:
     rest = kit.words(
         f"Close this and try again. If it fails again, give your operator this number: *{reference}*."
     )
-    return modal(
+    return form(
         callback,
         row,
         [alert("error", "The form could not be filled. Nothing was changed."), rest.to_dict()],
@@ -80,21 +68,7 @@ def broken(callback: str, row: str, reference: str) -> Json:
 
 def turned_away(callback: str, row: str, message: kit.Message) -> Json:
     """A form that its opener may not have: the refusal, without Submit."""
-    return modal(callback, row, [b for b in message.payload()["blocks"] if b["type"] != "context"])
-
-
-def field(block_id: str, label: str, element: Json, *, hint: str = "", optional: bool = False) -> Json:
-    """An input block."""
-    block: Json = {"type": "input", "block_id": block_id, "label": plain(label[:2000]), "element": element}
-    if hint:
-        block["hint"] = plain(hint)
-    return {**block, "optional": True} if optional else block
-
-
-def option(text: str, value: str, description: str = "") -> Json:
-    """An option; its label and its description are clipped to what Slack shows."""
-    made: Json = {"text": plain(kit.clip(text, 75)), "value": value}
-    return {**made, "description": plain(kit.clip(description, 75))} if description else made
+    return form(callback, row, without_notes(message))
 
 
 def words_field(callback: str, label: str, placeholder: str, hint: str, *, optional: bool = False) -> Json:
@@ -122,7 +96,7 @@ def reject(ticket: Ticket) -> Json:
     field = words_field(
         "ticket.reject", "Why not", "What would have to be different", "Shown on the card as your words."
     )
-    return modal(
+    return form(
         "ticket.reject", str(ticket.id), [kit.rich(lead).to_dict(), field], submit="Reject", close="Back"
     )
 
@@ -167,7 +141,7 @@ def keep(view: TicketView, until: date) -> Json:
                 "That one starts with no approvals."
             ).to_dict()
         )
-    return modal("ticket.keep", str(view.ticket.id), blocks, submit="Keep", close="Back")
+    return form("ticket.keep", str(view.ticket.id), blocks, submit="Keep", close="Back")
 
 
 def roll_back(view: TicketView) -> Json:
@@ -220,14 +194,14 @@ def roll_back(view: TicketView) -> Json:
             "Only what still equals the change is undone: work that somebody else did since is not overwritten."
         ).to_dict(),
     ]
-    return modal("ticket.rollback", str(ticket.id), blocks, submit="Roll back", close="Not now")
+    return form("ticket.rollback", str(ticket.id), blocks, submit="Roll back", close="Not now")
 
 
 def blocked(ticket: Ticket, newer: Ticket) -> Json:
     """A later change of the same documents goes back first."""
     line = f"Ticket {ticket.id} cannot go back first: ticket {newer.id} changed the same policy later. Nothing was changed."
     rest = f"The newest goes first: roll back ticket {newer.id}, then come back here."
-    return modal(
+    return form(
         "ticket.rollback",
         str(ticket.id),
         [alert("warning", line), kit.rich(kit.section(kit.text(rest))).to_dict()],
@@ -245,8 +219,8 @@ def given_back(view: TicketView, values: Json) -> tuple[tuple[str, ...], str, di
         e.policy for e in view.plan.edits if e.treatment in TOGETHER and e.policy not in view.ticket.given
     ]
     names = []
-    for option in picked:
-        kind, _, rest = str(option["value"]).partition(":")
+    for one in picked:
+        kind, _, rest = str(one["value"]).partition(":")
         names.append(whole[int(rest)] if kind == "p" and int(rest) < len(whole) else rest)
     return (
         tuple(names),

@@ -9,9 +9,10 @@ from typing import Any
 from advisor.core.model import Account, Entity, Finding, Kind, Report, Snapshot, Usage, Verdict, Why
 from advisor.core.offer import QUARANTINE
 from advisor.core.removal import Candidate, Keep, Offer, Ticket, Treatment
-from handlers.blocks import kit, words
+from handlers.blocks import kit, ticket_form, words
 from handlers.blocks.kit import Json
-from handlers.blocks.ticket_form import PICKS, alert, field, modal, option, plain, words_field
+from handlers.blocks.modal import field, option, plain
+from handlers.blocks.ticket_form import PICKS, alert, words_field
 
 _BOXES = 10
 """Checkboxes that one block holds (Block Kit reference, checkboxes)."""
@@ -78,7 +79,7 @@ def new(form: NewTicket) -> Json:
             "ticket.new", "Reason", "Why now, and who knows about it", "Shown on the card as your words."
         ),
     ]
-    return modal("ticket.new", form.row, blocks, submit="Open the ticket", close="Cancel")
+    return ticket_form.form("ticket.new", form.row, blocks, submit="Open the ticket", close="Cancel")
 
 
 def _who(form: NewTicket) -> Json:
@@ -354,7 +355,7 @@ def _nothing(form: NewTicket) -> Json:
     reason = _WHY_NOTHING.get(form.offered.nothing, "It is protected: the card says by whom")
     lines = [kit.section(kit.text(reason)), *_stays(form)]
     why = kit.rich(kit.section(kit.text("Why", bold=True)), kit.bullets(lines))
-    return modal("ticket.new", form.row, [head, why.to_dict()])
+    return ticket_form.form("ticket.new", form.row, [head, why.to_dict()])
 
 
 def chosen(values: Json) -> tuple[tuple[str, ...], str, dict[str, str]]:
