@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,19 @@ from hypothesis import settings
 
 from tests.sandbox import world as story
 from tests.sandbox.aws import Aws, Knobs
+from tests.sandbox.browser import Browser, available
 from tests.sandbox.slack import Slack
 from tests.scenarios.stage import Stage
 
 # Shared machines are slow at times, and a failure must come back by its own words, not from a file.
 settings.register_profile("project", deadline=None, database=None)
 settings.load_profile("project")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """On CI the browser is installed: there a missing one is a failure, never a skip."""
+    if item.get_closest_marker("browser") and not available() and not os.environ.get("CI"):
+        pytest.skip("chromium and chromedriver are not installed")
 
 
 @pytest.fixture(autouse=True)
@@ -115,3 +123,10 @@ def stage(
     yield stage
     stage.end()
     assert not slack.state.problems, slack.state.problems
+
+
+@pytest.fixture(scope="module")
+def chromium(ws: Slack) -> Iterator[Browser]:
+    """One for all tests of a module; it needs the module's workspace so as to be gone before it."""
+    with closing(Browser()) as chromium:
+        yield chromium

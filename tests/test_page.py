@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from selenium.webdriver.common.keys import Keys
 from slack_bolt import App
-from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 
 from tests.kit import ROOM, Json, button, form, option, plain, post, section
-from tests.sandbox.browser import Browser, available
+from tests.pages import listening
+from tests.sandbox.browser import Browser
 from tests.sandbox.slack import Slack
 
-pytestmark = [
-    pytest.mark.browser,
-    # On CI the browser is installed: there a missing one is a failure, never a skip.
-    pytest.mark.skipif(
-        not available() and not os.environ.get("CI"), reason="chromium and chromedriver are not installed"
-    ),
-]
+pytestmark = pytest.mark.browser
 
 ALICE, BOB, SIDE = "U0ALICE0001", "U0BOB000001", "C0PLATFORM1"
 
@@ -151,23 +144,8 @@ def ws() -> Iterator[Slack]:
                 "set": lambda on: setattr(ws.state, "files_allowed", on),
             }
         )
-        handler = SocketModeHandler(app_of(ws), ws.app_token, ping_interval=0.2)
-        handler.connect()
-        ws.wait(lambda: ws.sockets)
-        yield ws
-        handler.client.auto_reconnect_enabled = False
-        ws.drop_socket("fin")  # the SDK reads in steps of three seconds
-        handler.close()
-
-
-@pytest.fixture(scope="module")
-def chromium(ws: Slack) -> Iterator[Browser]:
-    """One for all; it needs the workspace so as to be gone before it."""
-    chromium = Browser()
-    try:
-        yield chromium
-    finally:
-        chromium.close()
+        with listening(ws, app_of(ws)):
+            yield ws
 
 
 @pytest.fixture

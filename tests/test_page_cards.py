@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,21 +11,17 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.keys import Keys
 from slack_bolt import App
-from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 
 from handlers.commands import UsageError, parse
 from tests import cards
 from tests.kit import ROOM, Json, form, option, plain, post, section
-from tests.sandbox.browser import Browser, available
+from tests.pages import listening
+from tests.sandbox.browser import Browser
 from tests.sandbox.slack import Slack, views
 
 PAGE = Path(__file__).parent / "sandbox" / "page"
 browsing = pytest.mark.browser
-# On CI the browser is installed: there a missing one is a failure, never a skip.
-needed = pytest.mark.skipif(
-    not available() and not os.environ.get("CI"), reason="chromium and chromedriver are not installed"
-)
 ALICE, BOB = "U0ALICE0001", "U0BOB000001"
 CLICKS: list[Json] = []
 
@@ -58,23 +53,8 @@ def ws() -> Iterator[Slack]:
         ws.state.users[ALICE]["tz"], ws.state.users[BOB]["tz"] = "UTC", "Asia/Tokyo"
         ws.add_usergroup(cards.APPROVERS, "approvers", [cards.CAROL])
         ws.add_channel(ROOM, "security", members=[ALICE, BOB, cards.CAROL])
-        handler = SocketModeHandler(app_of(ws), ws.app_token, ping_interval=0.2)
-        handler.connect()
-        ws.wait(lambda: ws.sockets)
-        yield ws
-        handler.client.auto_reconnect_enabled = False
-        ws.drop_socket("fin")  # the SDK reads in steps of three seconds
-        handler.close()
-
-
-@pytest.fixture(scope="module")
-def chromium(ws: Slack) -> Iterator[Browser]:
-    """One for all; it needs the workspace so as to be gone before it."""
-    chromium = Browser()
-    try:
-        yield chromium
-    finally:
-        chromium.close()
+        with listening(ws, app_of(ws)):
+            yield ws
 
 
 @pytest.fixture
@@ -117,7 +97,6 @@ def heard(browser: Browser) -> Json:
 
 
 @browsing
-@needed
 def test_every_card_is_drawn(browser: Browser, ws: Slack) -> None:
     """Each card, each as a reply in a thread, a private answer, and a form with each alert."""
     client = client_of(ws)
@@ -144,7 +123,6 @@ def test_every_card_is_drawn(browser: Browser, ws: Slack) -> None:
 
 
 @browsing
-@needed
 def test_the_home_is_drawn(browser: Browser) -> None:
     """The app draws a Home when one looks at it, and hears what is pressed there."""
     browser.press("App Home", "#channels")
@@ -155,7 +133,6 @@ def test_the_home_is_drawn(browser: Browser) -> None:
 
 
 @browsing
-@needed
 def test_what_is_done_is_told(browser: Browser, ws: Slack) -> None:
     """Two buttons of one verb are told apart; selects, boxes and dates tell their values in Slack's own words."""
     client_of(ws).chat_postMessage(channel=ROOM, text="digest", blocks=cards.DIGEST)
@@ -187,7 +164,6 @@ def test_what_is_done_is_told(browser: Browser, ws: Slack) -> None:
 
 
 @browsing
-@needed
 def test_a_dialog_by_keyboard(browser: Browser, ws: Slack) -> None:
     """Enter asks, Escape and the denying button do nothing, Enter again acts; red where it is dangerous."""
     client_of(ws).chat_postMessage(channel=ROOM, text="ticket", blocks=cards.TICKET)
@@ -213,7 +189,6 @@ def test_a_dialog_by_keyboard(browser: Browser, ws: Slack) -> None:
 
 
 @browsing
-@needed
 def test_an_overflow_menu(browser: Browser, ws: Slack) -> None:
     """The menu opens, and tells what was chosen."""
     client_of(ws).chat_postMessage(channel=ROOM, text="ticket", blocks=cards.TICKET)
@@ -225,7 +200,6 @@ def test_an_overflow_menu(browser: Browser, ws: Slack) -> None:
 
 
 @browsing
-@needed
 def test_a_private_answer_in_a_thread(browser: Browser, ws: Slack) -> None:
     """It stands in the thread, of its own person only."""
     client = client_of(ws)
@@ -242,7 +216,6 @@ def test_a_private_answer_in_a_thread(browser: Browser, ws: Slack) -> None:
 
 
 @browsing
-@needed
 def test_planted_words_are_dead(browser: Browser, ws: Slack) -> None:
     """Markup, script links and shouted mentions in untrusted words are shown as words."""
     markup = "<img src=x onerror=window.planted=1><script>window.planted=1</script>"
@@ -264,7 +237,6 @@ def test_planted_words_are_dead(browser: Browser, ws: Slack) -> None:
 
 
 @browsing
-@needed
 def test_files_are_shown(browser: Browser, ws: Slack) -> None:
     """A picture stands in the message with its words, a CSV file is offered with a look inside."""
     client = WebClient(token=ws.bot_token, base_url=ws.api_url)
@@ -289,7 +261,6 @@ def test_files_are_shown(browser: Browser, ws: Slack) -> None:
 
 
 @browsing
-@needed
 def test_a_data_table_sorts_filters_and_turns(browser: Browser, ws: Slack) -> None:
     """Numbers are sorted as numbers, the filter keeps what fits, pages are as long as the block says."""
     rows = [
@@ -309,7 +280,6 @@ def test_a_data_table_sorts_filters_and_turns(browser: Browser, ws: Slack) -> No
 
 
 @browsing
-@needed
 @pytest.mark.parametrize(
     ("format_", "shown"),
     [
@@ -326,7 +296,6 @@ def test_dates_are_the_readers(browser: Browser, ws: Slack, format_: str, shown:
 
 
 @browsing
-@needed
 def test_another_person_has_another_clock(browser: Browser, ws: Slack) -> None:
     """The same moment is the next morning in Tokyo."""
     post(ws, section("clock <!date^1583019000^{date_num} {time}|x>"))

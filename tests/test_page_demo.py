@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
 from tests.sandbox.__main__ import Demo
-from tests.sandbox.browser import Browser, available
+from tests.sandbox.browser import Browser
 
-pytestmark = [
-    pytest.mark.browser,
-    # On CI the browser is installed: there a missing one is a failure, never a skip.
-    pytest.mark.skipif(
-        not available() and not os.environ.get("CI"), reason="chromium and chromedriver are not installed"
-    ),
-]
+pytestmark = pytest.mark.browser
 
 ALICE, GUEST = "U0ALICE0001", "U0GUEST0001"
 
@@ -30,12 +24,9 @@ def demo() -> Iterator[Demo]:
 
 @pytest.fixture(scope="module")
 def browser(demo: Demo) -> Iterator[Browser]:
-    browser = Browser()
-    try:
+    with closing(Browser()) as browser:
         browser.open(f"{demo.slack.url}/?user={ALICE}")
         yield browser
-    finally:
-        browser.close()
 
 
 def test_the_main_job_in_a_browser(browser: Browser) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -11,15 +11,9 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.sandbox import world as story
 from tests.sandbox.__main__ import Demo
-from tests.sandbox.browser import Browser, available
+from tests.sandbox.browser import Browser
 
-pytestmark = [
-    pytest.mark.browser,
-    # On CI the browser is installed: there a missing one is a failure, never a skip.
-    pytest.mark.skipif(
-        not available() and not os.environ.get("CI"), reason="chromium and chromedriver are not installed"
-    ),
-]
+pytestmark = pytest.mark.browser
 
 ROLE = "role/DBAdminRole"
 
@@ -34,12 +28,9 @@ def demo() -> Iterator[Demo]:
 
 @pytest.fixture(scope="module")
 def browser(demo: Demo) -> Iterator[Browser]:
-    browser = Browser()
-    try:
+    with closing(Browser()) as browser:
         browser.open(f"{demo.slack.url}/?user={story.ALICE}")
         yield browser
-    finally:
-        browser.close()
 
 
 def _role(demo: Demo, role: str = ROLE) -> Any:

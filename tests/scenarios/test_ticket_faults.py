@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from tests.sandbox.aws import Aws, Fault
 from tests.scenarios.changes import (
     NAME,
     RDS,
-    ROLE,
     Rehearsal,
     allow,
     approve,
@@ -33,8 +32,8 @@ WRITES = ("Put", "Delete", "Attach", "Detach", "Create", "Set")
 class Nth:
     """A fault for the n-th write only; knows whether there was one."""
 
-    def __init__(self, aws: Aws, n: int, fault: Fault) -> None:
-        self.aws, self.n, self.fault = aws, n, fault
+    def __init__(self, n: int, fault: Fault) -> None:
+        self.n, self.fault = n, fault
         self.count, self.hit = 0, ""
 
     def __call__(self, operation: str, phase: str) -> Fault | None:
@@ -68,6 +67,22 @@ FINAL = {
 }
 
 
+def each_write(
+    rehearsal: Rehearsal, aws: Aws, fault: Fault, act: Callable[[Stage], None], *, least: int
+) -> Iterator[tuple[int, str]]:
+    """Run it with the first write failing, then the second, until it ends untouched; the number and the call."""
+    for n in range(1, 99):
+        rehearsal.again()
+        aws.hook = nth = Nth(n, fault)
+        rehearsal.run(act)
+        aws.hook = None
+        if not nth.hit:
+            assert n > least
+            return
+        yield n, nth.hit
+    pytest.fail("it never ends untouched")
+
+
 def some(names: Iterable[str], *often: str) -> list[Any]:
     """These by every `make test`; the others take minutes together and are run by `make sweep`."""
     return [pytest.param(n, marks=() if n in often else pytest.mark.long) for n in names]
@@ -83,16 +98,9 @@ def test_a_write_that_fails_or_loses_its_answer_is_settled_by_looking(
     rehearsal.again()
     rehearsal.run(approve)
     goal = rehearsal.after
-    for n in range(1, 99):
-        rehearsal.again()
-        aws.hook = nth = Nth(aws, n, PASSING[name])
-        rehearsal.run(approve)
-        aws.hook = None
-        if not nth.hit:
-            assert n > 7
-            return
-        assert rehearsal.state == "applied", (n, nth.hit, rehearsal.said())
-        assert rehearsal.after == goal, (n, nth.hit)
+    for n, hit in each_write(rehearsal, aws, PASSING[name], approve, least=7):
+        assert rehearsal.state == "applied", (n, hit, rehearsal.said())
+        assert rehearsal.after == goal, (n, hit)
         for arn, row in goal.items():  # a repeat would have made one version more
             if arn.startswith("policy/"):
                 assert len(rehearsal.after[arn]["versions"]) == len(row["versions"])  # type: ignore[index]
@@ -107,19 +115,12 @@ def test_a_write_that_aws_refuses_stops_the_change_and_it_can_go_on_or_back(
     rehearsal.again()
     rehearsal.run(approve)
     goal = rehearsal.after
-    for n in range(1, 99):
-        rehearsal.again()
-        aws.hook = nth = Nth(aws, n, FINAL[name])
-        rehearsal.run(approve)
-        aws.hook = None
-        if not nth.hit:
-            assert n > 7
-            return
+    for n, hit in each_write(rehearsal, aws, FINAL[name], approve, least=7):
         if rehearsal.state == "applied":  # NoSuchEntity on what was to go: it is settled by looking
             assert name == "gone"
             assert rehearsal.after == goal
             continue
-        assert rehearsal.state == ("approved" if n == 1 else "needs_human"), (n, nth.hit, rehearsal.said())
+        assert rehearsal.state == ("approved" if n == 1 else "needs_human"), (n, hit, rehearsal.said())
         if n == 1:
             assert rehearsal.after == rehearsal.before
             assert "nothing" in rehearsal.said().lower()
@@ -147,19 +148,12 @@ def test_the_way_back_withstands_the_same(writing: Stage, aws: Aws, tmp_path: Pa
         approve(stage)
 
     rehearsal = Rehearsal(writing, aws, tmp_path, carried_out)
-    for n in range(1, 99):
-        rehearsal.again()
-        aws.hook = nth = Nth(aws, n, {**PASSING, **FINAL}[name])
-        rehearsal.run(roll_back)
-        aws.hook = None
-        if not nth.hit:
-            assert n > 5
-            return
+    for n, hit in each_write(rehearsal, aws, {**PASSING, **FINAL}[name], roll_back, least=5):
         if rehearsal.state == "needs_human":
-            assert name in FINAL, (n, nth.hit, rehearsal.said())
+            assert name in FINAL, (n, hit, rehearsal.said())
             rehearsal.stage.press("ticket.retry", user=story.BOB, ts=rehearsal.ts)
-        assert rehearsal.state == "rolled_back", (n, nth.hit, rehearsal.said())
-        assert same(rehearsal.after) == same(before), (n, nth.hit)
+        assert rehearsal.state == "rolled_back", (n, hit, rehearsal.said())
+        assert same(rehearsal.after) == same(before), (n, hit)
 
 
 # -- what moves ----------------------------------------------------------------------------------------------------
@@ -326,4 +320,3 @@ def test_reads_that_lag_behind_a_write_are_waited_for(
     aws.knobs.stale_reads = 0
     assert rehearsal.state == "rolled_back", rehearsal.said()
     assert same(rehearsal.after) == same(rehearsal.before)
-    assert ROLE
