@@ -7,6 +7,7 @@ import logging
 from concurrent.futures import wait
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 from advisor import jobs
 from advisor.core.arn import Arn, parse
@@ -147,7 +148,7 @@ def _search(desk: Desk, request: Request) -> Found:
     accounts, kind, name, arn = _accounts(desk, request)
     clogged = [a for a in accounts if len(accounts) > 1 and desk.lanes.clogged(a.id)]
     asked = {
-        desk.lanes.call(a.id, lambda a=a: _find(desk, a, kind, name, arn)): a  # type: ignore[misc]
+        desk.lanes.call(a.id, partial(_find, desk, a, kind, name, arn)): a
         for a in accounts
         if a not in clogged
     }
@@ -264,6 +265,6 @@ def refresh_listings(desk: Desk, older_than: timedelta) -> None:
         desk.lanes.submit(
             f"listing {account.id}",
             ("listing", account.id),
-            lambda a=account.id: list_account(desk, a),  # type: ignore[misc]
+            partial(list_account, desk, account.id),
             desk.store.work,
         )

@@ -6,6 +6,7 @@ import hashlib
 import logging
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from advisor.core.errors import AwsError, Missing, Throttled, Transient
 from advisor.core.model import (
@@ -40,7 +41,7 @@ _SLOW = timedelta(minutes=1)
 def tick(desk: Desk) -> None:
     """Hand every due job to its account's lane. Never calls AWS itself."""
     for job in desk.store.jobs.due(desk.clock()):
-        desk.lanes.submit(job.account, ("job", job.id), lambda j=job.id: advance(desk, j), desk.store.work)  # type: ignore[misc]
+        desk.lanes.submit(job.account, ("job", job.id), partial(advance, desk, job.id), desk.store.work)
 
 
 def patience(key: str, tries: int) -> timedelta:

@@ -11,6 +11,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from slack_sdk import WebClient
@@ -140,7 +141,7 @@ class Deliver:
             if self._held.get(notice.kind, now) > now:
                 continue
             root = notice.parent_id or notice.id
-            self.desk.lanes.submit(LANE, ("card", root), lambda i=notice.id: self.send(i), store.mail)  # type: ignore[misc]
+            self.desk.lanes.submit(LANE, ("card", root), partial(self.send, notice.id), store.mail)
         return None
 
     def send(self, notice_id: int) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import wait
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from advisor import audits, changes, decisions, followups, jobs, tickets
 from advisor.core.errors import AwsError
@@ -39,10 +40,10 @@ class Intake:
         desk = self.desk
         now = desk.clock()
         for request in desk.store.requests.due(now):
-            self._submit(audits.lane(desk, request), ("request", request.id), lambda r=request: self.admit(r))  # type: ignore[misc]
+            self._submit(audits.lane(desk, request), ("request", request.id), partial(self.admit, request))
         for followup in desk.store.followups.due(now):
             lane = followups.lane(desk, followup)
-            self._submit(lane, ("followup", followup.id), lambda f=followup: self.follow(f))  # type: ignore[misc]
+            self._submit(lane, ("followup", followup.id), partial(self.follow, followup))
         jobs.tick(desk)
         self._tickets()
         soon = [t for t in (desk.store.jobs.next_at(now), desk.store.tickets.next_at(now)) if t]
@@ -52,18 +53,18 @@ class Intake:
         """Pressed verbs, tickets to plan, to check and to write, and those whose time is over."""
         desk = self.desk
         for press in desk.store.presses.due(desk.clock()):
-            self._submit(FRONT, ("press", press.id), lambda p=press: self.decide(p))  # type: ignore[misc]
+            self._submit(FRONT, ("press", press.id), partial(self.decide, press))
         tickets.expire(desk)
         tickets.notice_done_by_hand(desk)
         for ticket in desk.store.tickets.due(desk.clock()):
             entity = desk.store.entities.get(ticket.entity_id)
             account = entity.account if entity else ""
             if ticket.state is TicketState.DRAFT:
-                self._submit(account, ("plan", ticket.id), lambda t=ticket: self.plan(t))  # type: ignore[misc]
+                self._submit(account, ("plan", ticket.id), partial(self.plan, ticket))
             else:
                 # A lane of its own: a change never waits behind a hundred audits of its account.
                 lane = f"change {account}"
-                self._submit(lane, ("ticket", ticket.id), lambda t=ticket: changes.advance(desk, t.id))  # type: ignore[misc]
+                self._submit(lane, ("ticket", ticket.id), partial(changes.advance, desk, ticket.id))
 
     def plan(self, ticket: Ticket) -> None:
         """Whether this person may open a ticket, then the plan."""
@@ -244,7 +245,7 @@ class Intake:
             accounts = self.desk.aws.accounts()
         except AwsError as error:
             return [("–", "", False, f"no: {error.call}: {error.message[:80]}", "never")]
-        asked = {self.desk.lanes.call(a.id, lambda a=a: self._probe(a)): a for a in accounts}  # type: ignore[misc]
+        asked = {self.desk.lanes.call(a.id, partial(self._probe, a)): a for a in accounts}
         wait(asked, timeout=5.0)
         listings = self.desk.store.entities.listings()
         rows = []
