@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -318,3 +319,13 @@ def test_the_question_before_an_approval(name: str, said: str) -> None:
 def test_a_card_says_what_matters(name: str, said: str) -> None:
     """The lines that people decide by."""
     assert said in "\n".join(drawn(ticket.card(CARDS[name]).payload()))
+
+
+def test_what_went_back_and_what_stays_removed_add_up() -> None:
+    """A policy that went back whole counts with all its services: 9 of it and one more are back, 9 of 19 are not."""
+    view = CARDS["small:partly_back"]
+    both = replace(view, ticket=replace(view.ticket, given=("AmazonRDSFullAccess", "athena")))
+    said = "\n".join(drawn(ticket.card(both).payload()))
+    assert len(view.plan.services) == 19
+    assert "10 given back: AmazonRDSFullAccess, athena" in said
+    assert "9 stay removed" in said

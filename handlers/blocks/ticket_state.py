@@ -192,12 +192,14 @@ def _applied(view: TicketView) -> list[Any]:
     lines = [line("white_check_mark", "Applied", *when, *_by(view))]
     if view.ticket.given:
         given, left = view.ticket.given, len(told.lost(view))
+        # what goes back whole is named by its policy, and counted by its services
+        back = len(view.plan.services) - left or len(given)
         rest: list[Part] = [
             kit.text(f": {told.names(given, 120)}, by "),
             *_decided(view),
             kit.text(f" · {left:,} stay removed"),
         ]
-        lines.append(line("leftwards_arrow_with_hook", f"{len(given):,} given back", *rest))
+        lines.append(line("leftwards_arrow_with_hook", f"{back:,} given back", *rest))
     return lines
 
 
