@@ -55,6 +55,7 @@ class Sweep:
     created_at: datetime
     accounts: tuple[str, ...] = ()
     schedule_id: int = 0
+    silent: bool = False  # a digest reads before it speaks: no card of its own
     begun_at: datetime | None = None
     ended_at: datetime | None = None
     card_id: int | None = None
@@ -78,9 +79,11 @@ class SweptAccount:
     failed: int = 0
     gone: int = 0
     tries: int = 0
+    rate: float = 0.0  # calls a second that the account took last; 0 before it was asked
     begun_at: datetime | None = None
     ended_at: datetime | None = None
     next_at: datetime | None = None
+    facts: str = ""  # JSON of what was found beside the reports
     failure: Failure | None = None
 
     @property

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import islice
 
 from advisor.core.model import Entity, Kind, Policy, PolicyKind, Snapshot
 from advisor.edges.store.connection import Connection
@@ -16,6 +17,9 @@ INSERT INTO entity (account, kind, name, arn, unique_id, path, created_at, seen_
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (account, arn, unique_id) DO UPDATE SET seen_at = excluded.seen_at, gone_at = NULL
 """
+
+_SOME = 40
+"""Snapshots a transaction: each is a dozen rows, and an acknowledgement waits for no more than a few hundred."""
 
 
 class Entities:
@@ -112,26 +116,45 @@ class Entities:
         rows = self._db.rows("SELECT * FROM directory")
         return {r["account"]: (moment(r["listed_at"]), r["failure"] or "") for r in rows}
 
+    def of_account(self, account: str) -> dict[tuple[str, str], int]:
+        """The row of each entity that was seen in an account, by ARN and unique id."""
+        rows = self._db.rows(
+            "SELECT id, arn, unique_id FROM entity WHERE account = ? AND gone_at IS NULL", (account,)
+        )
+        return {(r["arn"], r["unique_id"]): r["id"] for r in rows}
+
     def save_snapshot(self, snapshot: Snapshot) -> int:
-        """Store what IAM said of an entity; documents of the same text are stored once."""
-        facts = {
-            "groups": snapshot.groups,
-            "members": snapshot.members,
-            "holders": snapshot.holders,
-            "boundary_of": snapshot.boundary_of,
-            "tags": snapshot.tags,
-            "description": snapshot.description,
-            "created_at": maybe_stamp(snapshot.entity.created_at),
-        }
+        """Store what IAM said of an entity; documents of the same text are stored once, as is what has not changed."""
+        facts, digest = _facts(snapshot)
         with self._db.transaction():
+            last = self._db.row(
+                "SELECT id, digest FROM snapshot WHERE entity_id = ? ORDER BY id DESC LIMIT 1",
+                (snapshot.entity.id,),
+            )
+            if last and last["digest"] == digest:
+                self._db.run(
+                    "UPDATE snapshot SET read_at = ? WHERE id = ?", (stamp(snapshot.read_at), last["id"])
+                )
+                return int(last["id"])
             cursor = self._db.run(
-                "INSERT INTO snapshot (entity_id, read_at, facts) VALUES (?, ?, ?)",
-                (snapshot.entity.id, stamp(snapshot.read_at), json.dumps(facts, ensure_ascii=False)),
+                "INSERT INTO snapshot (entity_id, read_at, facts, digest) VALUES (?, ?, ?, ?)",
+                (snapshot.entity.id, stamp(snapshot.read_at), facts, digest),
             )
             snapshot_id = int(cursor.lastrowid or 0)
             for policy in snapshot.policies:
                 self._save_policy(snapshot_id, policy)
         return snapshot_id
+
+    def save_snapshots(self, snapshots: Iterable[Snapshot]) -> dict[int, int]:
+        """Store many, a few in each transaction: the snapshot's row of each entity."""
+        saved: dict[int, int] = {}
+        rest = iter(snapshots)
+        while some := list(islice(rest, _SOME)):
+            with self._db.transaction():
+                for snapshot in some:
+                    saved[snapshot.entity.id] = self.save_snapshot(snapshot)
+            self._db.breathe()
+        return saved
 
     def _save_policy(self, snapshot_id: int, policy: Policy) -> None:
         digest = hashlib.sha256(policy.text.encode()).hexdigest()
@@ -203,6 +226,30 @@ class Entities:
             tags=tuple((k, v) for k, v in facts["tags"]),
             description=facts["description"],
         )
+
+
+def _facts(snapshot: Snapshot) -> tuple[str, str]:
+    """What is stored beside the policies, and a digest of all of it: equal digests, nothing has changed."""
+    facts = json.dumps(
+        {
+            "groups": snapshot.groups,
+            "members": snapshot.members,
+            "holders": snapshot.holders,
+            "boundary_of": snapshot.boundary_of,
+            "tags": snapshot.tags,
+            "description": snapshot.description,
+            "created_at": maybe_stamp(snapshot.entity.created_at),
+        },
+        ensure_ascii=False,
+    )
+    whole = hashlib.sha256(facts.encode())
+    for p in snapshot.policies:
+        whole.update(
+            repr((p.name, p.kind.value, p.arn, p.version, p.attachments, p.group, p.text)).encode(
+                "utf-8", "backslashreplace"
+            )
+        )
+    return facts, whole.hexdigest()
 
 
 def _columns(entity: Entity, now: datetime) -> tuple[str | None, ...]:

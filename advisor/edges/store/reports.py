@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -26,26 +27,36 @@ class Reports:
 
     def save(self, report: Report, snapshot_id: int | None) -> int:
         """Write a report's rows under an invisible report; `show` makes it visible with the state that needs it."""
+        return self.save_all([(report, snapshot_id)])[0]
+
+    def save_all(self, reports: Sequence[tuple[Report, int | None]]) -> list[int]:
+        """The same for many: their rows share transactions."""
+        ids = []
         with self._db.transaction():
-            cursor = self._db.run(
-                "INSERT INTO report (entity_id, granularity, snapshot_id, created_at, completed_at, granted) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    report.entity_id,
-                    report.granularity.value,
-                    snapshot_id,
-                    stamp(report.created_at),
-                    stamp(report.completed_at),
-                    len(report.services),
-                ),
-            )
-            report_id = int(cursor.lastrowid or 0)
-        first = report_id * _SPACE
+            for report, snapshot_id in reports:
+                cursor = self._db.run(
+                    "INSERT INTO report (entity_id, granularity, snapshot_id, created_at, completed_at, granted) "
+                    "VALUES (?, ?, ?, ?, ?, ?)",
+                    (
+                        report.entity_id,
+                        report.granularity.value,
+                        snapshot_id,
+                        stamp(report.created_at),
+                        stamp(report.completed_at),
+                        len(report.services),
+                    ),
+                )
+                ids.append(int(cursor.lastrowid or 0))
+        rows = [
+            (report_id * _SPACE + n, report_id, service)
+            for report_id, (report, _) in zip(ids, reports, strict=True)
+            for n, service in enumerate(report.services)
+        ]
         self._db.bulk(
             _SERVICE,
             (
                 (
-                    first + n,
+                    row_id,
                     report_id,
                     s.namespace,
                     s.name,
@@ -56,18 +67,18 @@ class Reports:
                     s.actions is not None,
                     dump_grants(s.grants),
                 )
-                for n, s in enumerate(report.services)
+                for row_id, report_id, s in rows
             ),
         )
         self._db.bulk(
             _ACTION,
             (
-                (first + n, a.name, maybe_stamp(a.last_at), a.last_by, a.region)
-                for n, s in enumerate(report.services)
+                (row_id, a.name, maybe_stamp(a.last_at), a.last_by, a.region)
+                for row_id, _, s in rows
                 for a in s.actions or ()
             ),
         )
-        return report_id
+        return ids
 
     def show(self, report_id: int) -> None:
         """Make a report visible."""
