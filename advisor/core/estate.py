@@ -61,6 +61,7 @@ class Sweep:
     card_id: int | None = None
     drawn_at: datetime | None = None
     revision: int = 0
+    stop_by: str = ""  # who pressed Stop; whether they may is found out by a worker
     by: str = ""  # who stopped it
     tries: int = 0
     failure: Failure | None = None
@@ -115,6 +116,21 @@ class Score:
     young: bool = False
     protected: bool = False
     best: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over the entities that a sweep has read."""
+
+    entities: int = 0
+    with_some: int = 0  # entities of which something could go
+    could_go: int = 0
+    granted: int = 0
+    used: int = 0
+    idle: int = 0  # roles and users, old enough and not protected, of which no service was used
+    young: int = 0
+    protected: int = 0
+    whole: int = 0  # nothing could go, though nothing shields it
 
 
 class Cadence(StrEnum):

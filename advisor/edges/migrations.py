@@ -153,7 +153,7 @@ CREATE TABLE sweep (
     created_at TEXT NOT NULL, next_at TEXT NOT NULL, accounts TEXT NOT NULL DEFAULT '[]',
     schedule_id INTEGER NOT NULL DEFAULT 0, silent INTEGER NOT NULL DEFAULT 0, begun_at TEXT, ended_at TEXT,
     card_id INTEGER REFERENCES notice(id), drawn_at TEXT, revision INTEGER NOT NULL DEFAULT 0,
-    by TEXT NOT NULL DEFAULT '', tries INTEGER NOT NULL DEFAULT 0, failure TEXT
+    stop_by TEXT NOT NULL DEFAULT '', by TEXT NOT NULL DEFAULT '', tries INTEGER NOT NULL DEFAULT 0, failure TEXT
 );
 CREATE INDEX sweep_unfinished ON sweep (state) WHERE state IN ('queued', 'running');
 CREATE TABLE sweep_account (
