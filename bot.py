@@ -119,7 +119,7 @@ def build(
     )
     desk = Desk(store, aws, config, IamCatalogue(), Lanes(executors), clock)
     people = People(reading, config, team_id, clock)
-    drawing = Draw(desk, people, DrawTickets(desk, people), DrawSweeps(desk, people))
+    drawing = Draw(desk, people, DrawTickets(desk, people), DrawSweeps(desk))
     deliver = Deliver(desk, people, drawing, posting)
     intake = Intake(desk, people)
     secret = config.slack_signing_secret.get_secret_value() if config.slack_signing_secret else "socket mode"

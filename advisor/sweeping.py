@@ -11,9 +11,14 @@ from functools import cache
 from advisor.core.estate import Score
 from advisor.core.model import Entity, Failure, Report, Snapshot
 from advisor.core.removal import Keep
-from advisor.core.report import Rules
+from advisor.core.report import Rules, summarise
+from advisor.core.risk import score, weigh
+from advisor.edges.aws import Raw
 from advisor.edges.aws.batch import Batch, run
 from advisor.edges.catalogue import IamCatalogue
+
+GONE = "gone"
+"""The code of an entity that was deleted meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +33,17 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What became of one entity: a report with what it came to, a failure, or that it is gone."""
+    """What became of one entity: a report with what it came to, or why there is none."""
 
     entity: Entity
     report: Report | None = None
     score: Score | None = None
     failure: Failure | None = None
-    gone: bool = False
+
+    @property
+    def gone(self) -> bool:
+        """Whether it was deleted meanwhile."""
+        return self.failure is not None and self.failure.code == GONE
 
     def scored(self, report_id: int) -> Score:
         """The score under the row that its report got."""
@@ -44,20 +53,36 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a batch found; entities that it did not get to are in none of these."""
+    """What a batch found; entities that it did not get to are not in it, and `stopped` may say why.
+
+    `rate` is calls a second and operation, for the next batch.
+    """
 
     found: tuple[Judged, ...]
-    rate: float
-    calls: int
-    throttles: int
+    rate: float = 0.0
+    calls: int = 0
+    throttles: int = 0
+    stopped: Failure | None = None
 
 
 def carry_out(order: Order) -> Answer:
-    """Read and judge a batch. Raises AwsError where nothing of the account could be read at all."""
+    """Read and judge a batch. Raises no AwsError: whatever AWS does is in the answer."""
     result = run(order.batch)
-    of = {e.id: n for n, e in enumerate(order.batch.entities)}
-    found = [_judged(order, of[r.entity.id], r) for r in result.read]
-    return Answer(tuple(found), result.rate, result.calls, result.throttles)
+    found = [
+        _judged(order, n, outcome) for n, outcome in enumerate(result.outcomes) if outcome is not None
+    ]
+    return Answer(tuple(found), result.rate, result.calls, result.throttles, result.stopped)
+
+
+def _judged(order: Order, place: int, outcome: Raw | Failure) -> Judged:
+    entity, snapshot = order.batch.entities[place], order.snapshots[place]
+    if isinstance(outcome, Failure):
+        return Judged(entity, failure=outcome)
+    report = Report(
+        entity.id, order.batch.granularity, outcome.created_at, outcome.completed_at, outcome.services
+    )
+    summary = summarise(report, snapshot, order.rules, _catalogue(), order.keeps[place])
+    return Judged(entity, report, score(report, summary, weigh(summary, snapshot, _catalogue())))
 
 
 @cache

@@ -7,19 +7,23 @@ only the rows come home, and this process alone writes them.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from advisor import jobs, readings
-from advisor.core.errors import AwsError, Throttled, Transient
+from advisor.core.errors import AwsError, Busy, Expired, Throttled, Transient, Unreachable
 from advisor.core.estate import ALL, Part, Sweep, SweepState, SweptAccount
-from advisor.core.model import Account, Failure, Granularity
+from advisor.core.model import Account, Failure
 from advisor.desk import Desk
 from advisor.edges.aws.batch import Batch, list_account
 from advisor.edges.store.sweeps import Settled, Waiting
 from advisor.sweeping import Answer, Order, carry_out
 
 log = logging.getLogger(__name__)
+
+PASSING = {Throttled.code, Expired.code, Busy.code, Unreachable.code, Transient.code}
+"""Codes of failures that may pass by themselves."""
 
 SIDE_BY_SIDE = 16
 """Accounts that are read at the same time; each waits mostly for AWS."""
@@ -226,23 +230,27 @@ def advance(desk: Desk, sweep_id: int, account: str) -> None:
             _read(desk, sweep, part)
     except Transient as error:
         desk.aws.forget_ended(account, error)
-        _again(desk, part, error)
+        _again(desk, part, error.failure())
     except AwsError as error:
         _give_up(desk, part, error.failure(part.tries + 1))
     _progress(desk, sweep_id)
 
 
-def _again(desk: Desk, part: SweptAccount, error: Transient) -> None:
+def _again(desk: Desk, part: SweptAccount, failure: Failure) -> None:
     """The account did not answer: later, unless it has been waited for long enough."""
     now = desk.clock()
     overdue = now - (part.begun_at or now) > PATIENT
-    if overdue or (part.tries + 1 >= jobs.TRIES and not isinstance(error, Throttled)):
-        _give_up(desk, part, error.failure(part.tries + 1))
+    if overdue or (part.tries + 1 >= jobs.TRIES and failure.code != Throttled.code):
+        _give_up(desk, part, replace(failure, tries=part.tries + 1))
         return
     pause = jobs.patience(f"sweep {part.sweep_id} {part.account}", part.tries)
     desk.store.sweeps.part_later(part.sweep_id, part.account, now + pause)
     log.info(
-        "sweep.again sweep=%d account=%s call=%s why=%s", part.sweep_id, part.account, error.call, error.code
+        "sweep.again sweep=%d account=%s call=%s why=%s",
+        part.sweep_id,
+        part.account,
+        failure.call,
+        failure.code,
     )
 
 
@@ -294,6 +302,16 @@ def _read(desk: Desk, sweep: Sweep, part: SweptAccount) -> None:
         return
     answer = desk.hands.call(carry_out, _order(desk, part, waiting))
     _store(desk, part, waiting, answer)
+    if answer.stopped and not answer.found:
+        _stopped(desk, part, answer.stopped)
+
+
+def _stopped(desk: Desk, part: SweptAccount, failure: Failure) -> None:
+    """A batch that read nothing at all: what may pass is waited for, what AWS refuses ends the account."""
+    if failure.code in PASSING:
+        _again(desk, part, failure)
+    else:
+        _give_up(desk, part, replace(failure, tries=part.tries + 1))
 
 
 def _order(desk: Desk, part: SweptAccount, waiting: list[Waiting]) -> Order:
@@ -302,13 +320,12 @@ def _order(desk: Desk, part: SweptAccount, waiting: list[Waiting]) -> Order:
     assert all(snapshots)  # a listing names an entity only with its snapshot
     now = desk.clock()
     batch = Batch(
-        account=part.account,
-        entities=tuple(w.entity for w in waiting),
-        granularity=Granularity.SERVICE,
         access=desk.aws.access(part.account),
+        entities=tuple(w.entity for w in waiting),
+        policies=tuple(s.policies for s in snapshots if s),
         rate=part.rate,
         begins_for=BOX,
-        ends_in=desk.config.iam_audit_job_minutes * 60,
+        job_seconds=desk.config.iam_audit_job_minutes * 60,
     )
     return Order(
         batch,

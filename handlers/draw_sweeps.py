@@ -6,14 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from slack_sdk.errors import SlackApiError
-
 from advisor import readings
 from advisor.core.estate import Sweep, SweepState
 from advisor.core.model import Account, Notice
 from advisor.desk import Desk
 from handlers import sweep_files
-from handlers.access import People
 from handlers.blocks import answers, sweep, sweep_small
 from handlers.blocks.kit import Message
 from handlers.blocks.sweep import SweepView
@@ -27,7 +24,6 @@ class DrawSweeps:
     """Draws any notice of a sweep."""
 
     desk: Desk
-    people: People
 
     def view(self, found: Sweep) -> SweepView:
         """Everything that a sweep's card is drawn from."""
@@ -68,17 +64,8 @@ class DrawSweeps:
         return sweep.card(view) if rung == 0 else sweep.minimal(view)
 
     def joined(self, notice: Notice, _rung: int) -> Message | None:
-        """The same sweep is under way already; with a link to its card where there is one."""
-        found = self.desk.store.sweeps.get(notice.row_id)
-        card = self.desk.store.outbox.get(found.card_id) if found and found.card_id else None
-        link = ""
-        if card and card.ts:
-            try:
-                answer = self.people.client.chat_getPermalink(channel=card.sent_to, message_ts=card.ts)
-                link = str(answer["permalink"])
-            except SlackApiError:  # without it the words alone
-                link = ""
-        return sweep_small.joined(notice.row_id, link)
+        """The same sweep is under way already."""
+        return sweep_small.joined(notice.row_id)
 
     def elsewhere(self, notice: Notice, _rung: int) -> Message | None:
         """Where the result goes instead."""

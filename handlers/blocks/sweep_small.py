@@ -26,15 +26,10 @@ def options(found: Sequence[tuple[Entity, Account, Score]], typed: str) -> Json:
     return {"options": shown or [option(nothing, HINT, "Type another part of the name")]}
 
 
-def joined(other: int, link: str) -> Message:
+def joined(other: int) -> Message:
     """The same sweep is under way here already."""
-    text = f"Sweep {other} of the same accounts is under way in this channel already: its card becomes the result."
-    told = kit.section(kit.text(text))
-    if not link:
-        return Message(text, [kit.rich(told), kit.small("Only you see this.")])
-    return Message(
-        text, [kit.rich(told), kit.words(f"<{link}|Go to the card>"), kit.small("Only you see this.")]
-    )
+    text = f"Sweep {other} of the same accounts is under way in this channel already. Its card becomes the result."
+    return Message(text, [kit.rich(kit.section(kit.text(text))), kit.small("Only you see this.")])
 
 
 def exported(rows: int, entities: int) -> Message:
