@@ -97,9 +97,9 @@ class SweptAccount:
 class Score:
     """What one report came to when it was stored, by the settings of then: what lists and digests are made of.
 
-    Counts are services of the report. `risk` is the weight of what could go (`advisor.core.risk`), `privileged` the
-    privileged actions granted, `privileged_used` those of them that were used. `best` names the services that could
-    go, heaviest first.
+    Counts are services of the report. `risk` is the weight of what could go (`advisor.core.risk`), `heaviest` that of
+    its heaviest service, `privileged` the privileged actions granted, `privileged_used` those of them that were used.
+    `best` names the services that could go, heaviest first.
     """
 
     report_id: int
@@ -111,6 +111,7 @@ class Score:
     untracked: int
     could_go: int
     risk: int = 0
+    heaviest: int = 0
     privileged: int = 0
     privileged_used: int = 0
     young: bool = False

@@ -192,7 +192,7 @@ CREATE TABLE score (
     report_id INTEGER PRIMARY KEY REFERENCES report(id), entity_id INTEGER NOT NULL REFERENCES entity(id),
     account TEXT NOT NULL, at TEXT NOT NULL, newest INTEGER NOT NULL DEFAULT 1, granted INTEGER NOT NULL,
     used INTEGER NOT NULL, stale INTEGER NOT NULL, untracked INTEGER NOT NULL, could_go INTEGER NOT NULL,
-    risk INTEGER NOT NULL, privileged INTEGER NOT NULL, privileged_used INTEGER NOT NULL,
+    risk INTEGER NOT NULL, heaviest INTEGER NOT NULL DEFAULT 0, privileged INTEGER NOT NULL, privileged_used INTEGER NOT NULL,
     young INTEGER NOT NULL, protected INTEGER NOT NULL, best TEXT NOT NULL
 );
 CREATE INDEX score_of_entity ON score (entity_id, at);
