@@ -68,9 +68,7 @@ class Answer:
 def carry_out(order: Order) -> Answer:
     """Read and judge a batch. Raises no AwsError: whatever AWS does is in the answer."""
     result = run(order.batch)
-    found = [
-        _judged(order, n, outcome) for n, outcome in enumerate(result.outcomes) if outcome is not None
-    ]
+    found = [_judged(order, n, outcome) for n, outcome in enumerate(result.outcomes) if outcome is not None]
     return Answer(tuple(found), result.rate, result.calls, result.throttles, result.stopped)
 
 

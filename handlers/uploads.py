@@ -26,7 +26,7 @@ class NotTaken(Exception):
 
 def send(client: WebClient, channel: str, thread_ts: str, files: Sequence[tuple[Path, str]]) -> None:
     """Upload files with their titles to a thread, as one message. Raises whatever the SDK raises, or NotTaken."""
-    done = []
+    done: list[dict[str, str | None]] = []
     for path, title in files:
         step = client.files_getUploadURLExternal(filename=path.name, length=path.stat().st_size)
         _post(str(step["upload_url"]), path)

@@ -22,7 +22,9 @@ GENERATE = "GenerateServiceLastAccessedDetails"
 
 def generated(stage: Stage, since: int = 0) -> Counter[str]:
     """How often a report of each entity was begun."""
-    return Counter(c.params["Arn"] for c in stage.aws.calls[since:] if c.operation == GENERATE and c.status == 200)
+    return Counter(
+        c.params["Arn"] for c in stage.aws.calls[since:] if c.operation == GENERATE and c.status == 200
+    )
 
 
 def entities(stage: Stage, *accounts: str) -> set[str]:
@@ -81,7 +83,9 @@ def test_what_it_stores_is_what_an_audit_stores(stage: Stage) -> None:
         assert audited and audited.id != swept_report.id
 
         def told(report: Any) -> list[Any]:
-            return [(s.namespace, s.last_at, s.last_by, s.region, s.entities, s.grants) for s in report.services]
+            return [
+                (s.namespace, s.last_at, s.last_by, s.region, s.entities, s.grants) for s in report.services
+            ]
 
         assert told(audited) == told(swept_report), name
         now = store.entities.newest_snapshot(entity.id)
@@ -92,7 +96,10 @@ def test_what_it_stores_is_what_an_audit_stores(stage: Stage) -> None:
             shot.groups,
             shot.description,
         )
-        swept_score, audited_score = store.scores.of_report(swept_report.id), store.scores.of_report(audited.id)
+        swept_score, audited_score = (
+            store.scores.of_report(swept_report.id),
+            store.scores.of_report(audited.id),
+        )
         assert swept_score and audited_score
         assert (swept_score.could_go, swept_score.risk) == (audited_score.could_go, audited_score.risk)
 
@@ -118,9 +125,7 @@ def test_no_account_at_all_is_a_failure(stage: Stage) -> None:
     assert "/iam-audit sweep account=data" in words(card)
 
 
-@pytest.mark.parametrize(
-    ("times", "state"), [(2, "done"), (None, "partial")], ids=["at first", "for good"]
-)
+@pytest.mark.parametrize(("times", "state"), [(2, "done"), (None, "partial")], ids=["at first", "for good"])
 def test_reports_that_aws_ends_as_failed(stage: Stage, times: int | None, state: str) -> None:
     """They are begun again; what never ends well is named, with why."""
     arn = stage.world.arn("role", "DBAdminRole")
@@ -245,7 +250,12 @@ def test_export_has_every_row(stage: Stage) -> None:
     table = list(csv.DictReader(io.StringIO(contents["csv"].decode("utf-8-sig"))))
     assert table == json.loads(contents["json"])
     arns = {r["entity_arn"] for r in table if r["entity_arn"]}
-    granted = {r["arn"] for r in stage.rows("SELECT e.arn FROM score s JOIN entity e ON e.id = s.entity_id WHERE s.granted > 0")}
+    granted = {
+        r["arn"]
+        for r in stage.rows(
+            "SELECT e.arn FROM score s JOIN entity e ON e.id = s.entity_id WHERE s.granted > 0"
+        )
+    }
     assert granted <= arns
     (unread,) = [r for r in table if r["usage"] == "not_read"]
     assert unread["account"] == story.DATA and "refused to let the bot in" in unread["reason"]
@@ -257,7 +267,9 @@ def test_an_audit_and_a_ticket_from_its_selects(stage: Stage) -> None:
     stage.say("sweep")
     card = stage.card()
     block = next(b for b in card["blocks"] if b["type"] == "actions")
-    found = stage.slack.suggest(A, card["ts"], "sweep.audit", "DBAdmin", channel=S, block_id=block["block_id"]).body
+    found = stage.slack.suggest(
+        A, card["ts"], "sweep.audit", "DBAdmin", channel=S, block_id=block["block_id"]
+    ).body
     option = found["options"][0]
     assert option["text"]["text"] == "DBAdminRole" and "could go" in option["description"]["text"]
     since = len(stage.aws.calls)

@@ -37,8 +37,8 @@ class Scores:
                 )
                 self._db.run(
                     "INSERT OR REPLACE INTO score (report_id, entity_id, account, at, newest, granted, used, stale, "
-                    "untracked, could_go, risk, privileged, privileged_used, young, protected, best) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "untracked, could_go, risk, heaviest, privileged, privileged_used, young, protected, best) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         s.report_id,
                         s.entity_id,
@@ -51,6 +51,7 @@ class Scores:
                         s.untracked,
                         s.could_go,
                         s.risk,
+                        s.heaviest,
                         s.privileged,
                         s.privileged_used,
                         s.young,
@@ -113,6 +114,7 @@ def score_of(row: Row) -> Score:
         untracked=row["untracked"],
         could_go=row["could_go"],
         risk=row["risk"],
+        heaviest=row["heaviest"],
         privileged=row["privileged"],
         privileged_used=row["privileged_used"],
         young=bool(row["young"]),
