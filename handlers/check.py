@@ -192,6 +192,7 @@ def _probes(aws: Aws, session: Session) -> list[tuple[str, Callable[[], object]]
             Arn=arn,
             ServiceNamespaces=["s3"],
         ),
+        asked("get_account_authorization_details", "iam:GetAccountAuthorizationDetails", MaxItems=1),
         ("iam:ListRoles, ListUsers, ListGroups, ListPolicies", lambda: list(aws.listing(session))),
         *(
             asked(f"get_{k}", f"iam:Get{k.title()}", **{f"{k.title()}Name": none})

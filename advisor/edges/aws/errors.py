@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from botocore.exceptions import (
@@ -55,16 +55,17 @@ def call(
     try:
         return method(**parameters)
     except ClientError as error:
-        raise _translated(error, permission, account) from error
+        raise translated(error.response, permission, account) from error
     except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
         raise Refused(permission, "the bot has no AWS credentials", account=account) from error
     except BotoCoreError as error:  # timeouts, resets, half a body: the words name no secret
         raise Unreachable(permission, f"{type(error).__name__}", account=account) from error
 
 
-def _translated(error: ClientError, permission: str, account: str) -> AwsError:
-    details = error.response.get("Error", {})
-    meta = error.response.get("ResponseMetadata", {})
+def translated(answer: Mapping[str, Any], permission: str, account: str) -> AwsError:
+    """An error as botocore's parsers hand it out (Error, ResponseMetadata), as one of ours."""
+    details = answer.get("Error", {})
+    meta = answer.get("ResponseMetadata", {})
     code, message = str(details.get("Code", "")), str(details.get("Message", ""))
     kind = _CODES.get(code)
     if kind is None:
