@@ -14,7 +14,7 @@ from advisor.core.removal import Keep
 from advisor.core.report import Rules, summarise
 from advisor.core.risk import score, weigh
 from advisor.edges.aws import Raw
-from advisor.edges.aws.batch import Batch, run
+from advisor.edges.aws.batch import Batch, run_all
 from advisor.edges.catalogue import IamCatalogue
 
 GONE = "gone"
@@ -65,11 +65,19 @@ class Answer:
     stopped: Failure | None = None
 
 
-def carry_out(order: Order) -> Answer:
-    """Read and judge a batch. Raises no AwsError: whatever AWS does is in the answer."""
-    result = run(order.batch)
-    found = [_judged(order, n, outcome) for n, outcome in enumerate(result.outcomes) if outcome is not None]
-    return Answer(tuple(found), result.rate, result.calls, result.throttles, result.stopped)
+def carry_out(orders: tuple[Order, ...]) -> tuple[Answer, ...]:
+    """Read and judge batches of several accounts. Raises no AwsError: whatever AWS does is in the answers."""
+    results = run_all([order.batch for order in orders])
+    return tuple(
+        Answer(
+            tuple(_judged(order, n, o) for n, o in enumerate(result.outcomes) if o is not None),
+            result.rate,
+            result.calls,
+            result.throttles,
+            result.stopped,
+        )
+        for order, result in zip(orders, results, strict=True)
+    )
 
 
 def _judged(order: Order, place: int, outcome: Raw | Failure) -> Judged:

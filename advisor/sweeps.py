@@ -7,29 +7,51 @@ only the rows come home, and this process alone writes them.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TypeVar
 
 from advisor import jobs, readings
-from advisor.core.errors import AwsError, Busy, Expired, Throttled, Transient, Unreachable
+from advisor.core.errors import (
+    AwsError,
+    Busy,
+    Expired,
+    ReportFailed,
+    Throttled,
+    Transient,
+    Unreachable,
+    WorkerLost,
+)
 from advisor.core.estate import ALL, Part, Sweep, SweepState, SweptAccount
 from advisor.core.model import Account, Failure
 from advisor.desk import Desk
-from advisor.edges.aws.batch import Batch, list_account
+from advisor.edges.aws import authorization
+from advisor.edges.aws.authorization import AccountListing
+from advisor.edges.aws.batch import Batch
 from advisor.edges.store.sweeps import Settled, Waiting
 from advisor.sweeping import Answer, Order, carry_out
 
+A = TypeVar("A")
+R = TypeVar("R")
+
 log = logging.getLogger(__name__)
+
+LISTS = "sweep lists"
+"""The lane on which accounts are listed: a few at a time."""
 
 PASSING = {Throttled.code, Expired.code, Busy.code, Unreachable.code, Transient.code}
 """Codes of failures that may pass by themselves."""
 
-SIDE_BY_SIDE = 16
-"""Accounts that are read at the same time; each waits mostly for AWS."""
+WORTH_A_TRY = {*PASSING, ReportFailed.code, "stuck", "lost"}
+"""Codes of an entity's failure after which a later batch tries it again."""
 
-BATCH = 500
-"""Entities a batch at most."""
+SIDE_BY_SIDE = 32
+"""Accounts that one process reads at the same time; each waits mostly for AWS."""
+
+BATCH, LEAST = 500, 50
+"""Entities of a batch at most, and at least where there are so many."""
 
 BOX = 10.0
 """Seconds after which a batch begins no more reports: its rows come home, and the card can tell."""
@@ -183,28 +205,35 @@ def _progress(desk: Desk, sweep_id: int) -> None:
 
 
 def beat(desk: Desk) -> None:
-    """Hand out the next step of every account whose turn it is. Never calls AWS itself."""
+    """Hand out what every sweep has to do next: accounts to list, groups of accounts to read. Never calls AWS itself."""
     store, now = desk.store, desk.clock()
     busy = store.sweeps.busy()
-    hands = SIDE_BY_SIDE
     for sweep in store.sweeps.unfinished():
         if not sweep.accounts:
             continue
         parts = store.sweeps.parts(sweep.id)
-        if all(p.state not in {Part.QUEUED, Part.RUNNING} for p in parts):
-            desk.lanes.submit("sweeps", ("sweep end", sweep.id), partial(_end, desk, sweep.id), store.work)
-            continue
-        for place, part in enumerate(parts):
-            if hands == 0:
-                return
-            mine = busy.setdefault(part.account, sweep.id) == sweep.id
-            if not mine or part.state not in {Part.QUEUED, Part.RUNNING}:
-                continue
-            hands -= 1
-            if part.next_at is None or part.next_at <= now:
-                lane = f"sweep {place % SIDE_BY_SIDE}"
-                work = partial(advance, desk, sweep.id, part.account)
-                desk.lanes.submit(lane, ("sweep", sweep.id, part.account), work, store.work)
+        live = [p for p in parts if p.state in {Part.QUEUED, Part.RUNNING}]
+        if not live:
+            desk.lanes.submit(LISTS, ("sweep end", sweep.id), partial(_end, desk, sweep.id), store.work)
+        for part in live:
+            turn = busy.setdefault(part.account, sweep.id) == sweep.id
+            if turn and part.state is Part.QUEUED and _due(part, now):
+                work = partial(list_account, desk, sweep.id, part.account)
+                desk.lanes.submit(LISTS, ("sweep list", sweep.id, part.account), work, store.work)
+        for group in sorted(
+            {_group(desk, sweep, p) for p in live if p.state is Part.RUNNING and _due(p, now)}
+        ):
+            work = partial(read_group, desk, sweep.id, group)
+            desk.lanes.submit(f"sweep {group}", ("sweep read", sweep.id, group), work, store.work)
+
+
+def _due(part: SweptAccount, now: datetime) -> bool:
+    return part.next_at is None or part.next_at <= now
+
+
+def _group(desk: Desk, sweep: Sweep, part: SweptAccount) -> int:
+    """Accounts are read in as many groups as there are processes, each group side by side in one of them."""
+    return sweep.accounts.index(part.account) % max(1, min(desk.pool.width, len(sweep.accounts)))
 
 
 def next_at(desk: Desk) -> datetime | None:
@@ -218,44 +247,109 @@ def next_at(desk: Desk) -> datetime | None:
     return min(found, default=None)
 
 
-def advance(desk: Desk, sweep_id: int, account: str) -> None:
-    """Take one account of a sweep one step further: list it, read a batch of it, or end it."""
-    sweep, part = desk.store.sweeps.get(sweep_id), desk.store.sweeps.part(sweep_id, account)
-    if sweep is None or part is None or sweep.state.ended:
+def list_account(desk: Desk, sweep_id: int, account: str) -> None:
+    """Read who is in an account and what each has; what a young report tells of already is done with that."""
+    store, now = desk.store, desk.clock()
+    sweep, part = store.sweeps.get(sweep_id), store.sweeps.part(sweep_id, account)
+    if sweep is None or part is None or sweep.state.ended or part.state is not Part.QUEUED:
         return
+    store.sweeps.begin(sweep_id, account, now)
+    if store.sweeps.run(sweep_id, now):
+        redraw(desk, sweep_id)
     try:
-        if part.state is Part.QUEUED:
-            _list(desk, sweep, part)
-        elif part.state is Part.RUNNING:
-            _read(desk, sweep, part)
-    except Transient as error:
-        desk.aws.forget_ended(account, error)
-        _again(desk, part, error.failure())
+        listing = _elsewhere(desk, authorization.list_account, desk.aws.access(account))
     except AwsError as error:
-        _give_up(desk, part, error.failure(part.tries + 1))
+        _not_now(desk, part, error.failure())
+        return
+    if listing is None:
+        return
+    if listing.failure:
+        _not_now(desk, part, listing.failure)
+        return
+    saved = _save(desk, account, listing)
+    store.sweeps.expect(sweep_id, account, saved.items())
+    young = store.reports.young(account, now - timedelta(hours=desk.config.iam_audit_cache_hours))
+    done = [
+        Settled(entity, Part.DONE, report)
+        for entity, (report, begun_at) in young.items()
+        if entity in saved and not store.tickets.changed_since(entity, begun_at)
+    ]
+    store.sweeps.settle(sweep_id, account, done)
+    log.info(
+        "sweep.listed sweep=%d account=%s entities=%d young=%d", sweep_id, account, len(saved), len(done)
+    )
     _progress(desk, sweep_id)
 
 
-def _again(desk: Desk, part: SweptAccount, failure: Failure) -> None:
-    """The account did not answer: later, unless it has been waited for long enough."""
+def _elsewhere(desk: Desk, work: Callable[[A], R], value: A) -> R | None:
+    """What `work` returns in another process; None where that process died: the next beat begins it again."""
+    try:
+        return desk.pool.submit(work, value).result()
+    except WorkerLost as error:
+        log.warning("sweep.worker_lost why=%s", error)
+        return None
+
+
+def _save(desk: Desk, account: str, listing: AccountListing) -> dict[int, int]:
+    """Store who is in an account and what each has: the snapshot's row of each entity."""
+    store = desk.store
+    store.entities.listed(account, (s.entity for s in listing.snapshots()), desk.clock())
+    rows = store.entities.of_account(account)
+    known = (
+        replace(s, entity=replace(s.entity, id=rows[s.entity.arn, s.entity.unique_id]))
+        for s in listing.snapshots()
+        if (s.entity.arn, s.entity.unique_id) in rows
+    )
+    return store.entities.save_snapshots(known)
+
+
+def read_group(desk: Desk, sweep_id: int, group: int) -> None:
+    """One batch of each account of a group, in another process; what comes home is stored."""
+    store, now = desk.store, desk.clock()
+    sweep = store.sweeps.get(sweep_id)
+    if sweep is None or sweep.state.ended:
+        return
+    mine = [p for p in store.sweeps.parts(sweep_id) if p.state is Part.RUNNING and _due(p, now)]
+    mine = [p for p in mine if _group(desk, sweep, p) == group][:SIDE_BY_SIDE]
+    batches: list[tuple[SweptAccount, list[Waiting], Order]] = []
+    for part in mine:
+        waiting = store.sweeps.waiting(sweep_id, part.account, _size(part, len(mine)))
+        if waiting:
+            batches.append((part, waiting, _order(desk, part, waiting)))
+        elif store.sweeps.end_part(sweep_id, part.account, now):
+            log.info("sweep.account_done sweep=%d account=%s", sweep_id, part.account)
+    if batches:
+        answers = _elsewhere(desk, carry_out, tuple(order for _, _, order in batches))
+        for (part, waiting, _), answer in zip(batches, answers or (), strict=answers is not None):
+            _store(desk, part, waiting, answer)
+            if answer.stopped and not answer.found:
+                _not_now(desk, part, answer.stopped)
+    _progress(desk, sweep_id)
+
+
+def _size(part: SweptAccount, beside: int) -> int:
+    """Entities of a batch: what the rate of the account lets begin in the time there is; fewer where many wait."""
+    fair = max(LEAST, BATCH * 4 // max(4, beside))
+    return min(BATCH, max(LEAST, int(part.rate * BOX * 1.2))) if part.rate else min(BATCH, fair)
+
+
+def _not_now(desk: Desk, part: SweptAccount, failure: Failure) -> None:
+    """An account of which nothing could be read: what may pass is waited for, what AWS refuses ends it."""
     now = desk.clock()
     overdue = now - (part.begun_at or now) > PATIENT
-    if overdue or (part.tries + 1 >= jobs.TRIES and failure.code != Throttled.code):
-        _give_up(desk, part, replace(failure, tries=part.tries + 1))
+    patient = failure.code in PASSING and not overdue
+    if patient and (part.tries + 1 < jobs.TRIES or failure.code == Throttled.code):
+        pause = jobs.patience(f"sweep {part.sweep_id} {part.account}", part.tries)
+        desk.store.sweeps.part_later(part.sweep_id, part.account, now + pause)
+        log.info(
+            "sweep.again sweep=%d account=%s call=%s why=%s",
+            part.sweep_id,
+            part.account,
+            failure.call,
+            failure.code,
+        )
         return
-    pause = jobs.patience(f"sweep {part.sweep_id} {part.account}", part.tries)
-    desk.store.sweeps.part_later(part.sweep_id, part.account, now + pause)
-    log.info(
-        "sweep.again sweep=%d account=%s call=%s why=%s",
-        part.sweep_id,
-        part.account,
-        failure.call,
-        failure.code,
-    )
-
-
-def _give_up(desk: Desk, part: SweptAccount, failure: Failure) -> None:
-    desk.store.sweeps.end_part(part.sweep_id, part.account, desk.clock(), failure)
+    desk.store.sweeps.end_part(part.sweep_id, part.account, now, replace(failure, tries=part.tries + 1))
     log.warning(
         "sweep.unread sweep=%d account=%s code=%s call=%s",
         part.sweep_id,
@@ -263,119 +357,68 @@ def _give_up(desk: Desk, part: SweptAccount, failure: Failure) -> None:
         failure.code,
         failure.call,
     )
-
-
-def _list(desk: Desk, sweep: Sweep, part: SweptAccount) -> None:
-    """Read who is in the account and what each has; what a young report tells of already is done with that."""
-    store, now = desk.store, desk.clock()
-    store.sweeps.begin(sweep.id, part.account, now)
-    if store.sweeps.run(sweep.id, now):
-        redraw(desk, sweep.id)
-    listing = desk.hands.call(list_account, desk.aws.access(part.account))
-    store.entities.listed(part.account, [s.entity for s in listing.snapshots], desk.clock())
-    rows = store.entities.of_account(part.account)
-    known = [
-        s.of(rows[s.entity.arn, s.entity.unique_id])
-        for s in listing.snapshots
-        if (s.entity.arn, s.entity.unique_id) in rows and not s.entity.aws_managed
-    ]
-    saved = store.entities.save_snapshots(known)
-    store.sweeps.expect(sweep.id, part.account, saved.items())
-    young = store.reports.young(part.account, now - timedelta(hours=desk.config.iam_audit_cache_hours))
-    done = [
-        Settled(entity, Part.DONE, report)
-        for entity, (report, begun_at) in young.items()
-        if entity in saved and not store.tickets.changed_since(entity, begun_at)
-    ]
-    store.sweeps.settle(sweep.id, part.account, done)
-    log.info(
-        "sweep.listed sweep=%d account=%s entities=%d young=%d", sweep.id, part.account, len(saved), len(done)
-    )
-
-
-def _read(desk: Desk, sweep: Sweep, part: SweptAccount) -> None:
-    """One batch; where nothing is left, the account has been read to its end."""
-    waiting = desk.store.sweeps.waiting(sweep.id, part.account, BATCH)
-    if not waiting:
-        desk.store.sweeps.end_part(sweep.id, part.account, desk.clock())
-        log.info("sweep.account_done sweep=%d account=%s", sweep.id, part.account)
-        return
-    answer = desk.hands.call(carry_out, _order(desk, part, waiting))
-    _store(desk, part, waiting, answer)
-    if answer.stopped and not answer.found:
-        _stopped(desk, part, answer.stopped)
-
-
-def _stopped(desk: Desk, part: SweptAccount, failure: Failure) -> None:
-    """A batch that read nothing at all: what may pass is waited for, what AWS refuses ends the account."""
-    if failure.code in PASSING:
-        _again(desk, part, failure)
-    else:
-        _give_up(desk, part, replace(failure, tries=part.tries + 1))
+    _progress(desk, part.sweep_id)
 
 
 def _order(desk: Desk, part: SweptAccount, waiting: list[Waiting]) -> Order:
-    store = desk.store
-    snapshots = [store.entities.snapshot(w.snapshot_id) for w in waiting]
-    assert all(snapshots)  # a listing names an entity only with its snapshot
-    now = desk.clock()
+    store, now = desk.store, desk.clock()
+    found = store.entities.snapshots([w.snapshot_id for w in waiting])
+    snapshots = tuple(found[w.snapshot_id] for w in waiting)
     batch = Batch(
         access=desk.aws.access(part.account),
         entities=tuple(w.entity for w in waiting),
-        policies=tuple(s.policies for s in snapshots if s),
+        policies=tuple(s.policies for s in snapshots),
         rate=part.rate,
         begins_for=BOX,
         job_seconds=desk.config.iam_audit_job_minutes * 60,
     )
+    rules = readings.rules(desk, desk.config.iam_audit_window_days, part.account)
+    keeps = store.keeps.standing(now)
     return Order(
-        batch,
-        tuple(s for s in snapshots if s),
-        readings.rules(desk, desk.config.iam_audit_window_days, part.account),
-        tuple(tuple(store.keeps.standing(now, w.entity.id)) for w in waiting),
+        batch, snapshots, rules, tuple(tuple(k for k in keeps if k.entity_id == w.entity.id) for w in waiting)
     )
 
 
 def _store(desk: Desk, part: SweptAccount, waiting: list[Waiting], answer: Answer) -> None:
     """Write what came home: reports first, invisible; then, a few at a time, the reports, scores and counts together."""
-    store, now = desk.store, desk.clock()
+    store = desk.store
     snapshot = {w.entity.id: w.snapshot_id for w in waiting}
-    read = [j for j in answer.found if j.report is not None]
-    ids = store.reports.save_all([(j.report, snapshot[j.entity.id]) for j in read if j.report])
+    read = [(j, j.report) for j in answer.found if j.report is not None]
+    ids = store.reports.save_all([(report, snapshot[j.entity.id]) for j, report in read])
     for n in range(0, len(read), _SOME):
-        some = list(zip(read[n : n + _SOME], ids[n : n + _SOME], strict=True))
+        some = [(j, i) for (j, _), i in zip(read[n : n + _SOME], ids[n : n + _SOME], strict=True)]
         with store.transaction():
             store.reports.show_all([i for _, i in some])
             store.scores.save([(part.account, j.scored(i)) for j, i in some])
-            store.sweeps.settle(
-                part.sweep_id,
-                part.account,
-                [Settled(j.entity.id, Part.DONE, i) for j, i in some],
-                answer.rate,
-            )
-    tries = {w.entity.id: w.tries for w in waiting}
-    gone = [j.entity for j in answer.found if j.gone]
-    failed = [j for j in answer.found if j.failure]
-    last = [j for j in failed if tries[j.entity.id] + 1 >= TRIES]
-    with store.transaction():
-        for entity in gone:
-            store.entities.gone(entity.id, now)
-        store.sweeps.settle(
-            part.sweep_id,
-            part.account,
-            [Settled(e.id, Part.GONE) for e in gone]
-            + [Settled(j.entity.id, Part.FAILED, failure=j.failure) for j in last],
-        )
-        store.sweeps.tried(part.sweep_id, part.account, [j.entity.id for j in failed if j not in last])
+            done = [Settled(j.entity.id, Part.DONE, i) for j, i in some]
+            store.sweeps.settle(part.sweep_id, part.account, done, answer.rate)
+    _note_unread(desk, part, waiting, answer)
     log.info(
-        "sweep.batch sweep=%d account=%s read=%d failed=%d gone=%d calls=%d throttles=%d",
+        "sweep.batch sweep=%d account=%s read=%d calls=%d throttles=%d rate=%.1f",
         part.sweep_id,
         part.account,
         len(read),
-        len(failed),
-        len(gone),
         answer.calls,
         answer.throttles,
+        answer.rate,
     )
+
+
+def _note_unread(desk: Desk, part: SweptAccount, waiting: list[Waiting], answer: Answer) -> None:
+    """Entities that are gone, and those that could not be read: again, or named once that was tried often enough."""
+    store, now = desk.store, desk.clock()
+    tries = {w.entity.id: w.tries for w in waiting}
+    gone = [j.entity for j in answer.found if j.gone]
+    failed = [(j.entity.id, j.failure) for j in answer.found if j.failure and not j.gone]
+    last = [(i, f) for i, f in failed if tries[i] + 1 >= TRIES or f.code not in WORTH_A_TRY]
+    given_up = {i for i, _ in last}
+    with store.transaction():
+        for entity in gone:
+            store.entities.gone(entity.id, now)
+        settled = [Settled(e.id, Part.GONE) for e in gone]
+        settled += [Settled(i, Part.FAILED, failure=f) for i, f in last]
+        store.sweeps.settle(part.sweep_id, part.account, settled)
+        store.sweeps.tried(part.sweep_id, part.account, [i for i, _ in failed if i not in given_up])
 
 
 _SOME = 100

@@ -15,7 +15,7 @@ from handlers.blocks.kit import Message
 SHOWN = 5
 """The worst offenders that the card lists; the rest is in the file."""
 
-_REASONS = 5
+_REASONS = 3
 """Accounts that the card names one by one with why they were not read."""
 
 
@@ -152,7 +152,7 @@ def _time_left(view: SweepView) -> str:
 
 def _whose(view: SweepView) -> list[Any]:
     sweep = view.sweep
-    names = [kit.clip(p.alias, 40) or p.account for p in view.parts]
+    names = [kit.clip(p.alias, 24) or p.account for p in view.parts]
     shown = ", ".join(names[: words.NAMES_OF_MANY])
     more = f" and {len(names) - words.NAMES_OF_MANY} more" if len(names) > words.NAMES_OF_MANY else ""
     listed = f"{words.some(len(names), 'account')}: {shown}{more}" if len(names) > 1 else view.what
@@ -325,7 +325,7 @@ def _unread(view: SweepView) -> list[Any]:
 
 
 def _line(view: SweepView, part: SweptAccount) -> Any:
-    name = words.account_name(Account(part.account, part.alias))
+    name = words.account_name(Account(part.account, kit.clip(part.alias, 24)))
     if part.failure:
         count = (
             words.some(part.left + part.failed, "entity", "entities") if part.total else "nobody is listed"
@@ -333,7 +333,8 @@ def _line(view: SweepView, part: SweptAccount) -> Any:
         return kit.section(kit.text(f"{name}, {count}: ", bold=True), kit.text(because(part.failure)))
     mine = [(e, f) for e, f in view.failures if e.account == part.account]
     reasons = sorted({because(f) for _, f in mine})
-    names = words.listed([e.name for e, _ in mine], "in the CSV")
+    names = words.listed([kit.clip(e.name, 40) for e, _ in mine][:4], "in the CSV")
+    names += f" and {part.failed - 4:,} more in the CSV" if part.failed > 4 else ""
     count = words.some(part.failed, "entity", "entities")
     return kit.section(
         kit.text(f"{name}, {count}: ", bold=True), kit.text(f"{names} ({'; '.join(reasons[:2])})")
@@ -344,9 +345,9 @@ def _table(view: SweepView) -> kit.Json:
     alias = {p.account: p.alias for p in view.parts}
     rows = [
         (
-            kit.cell(e.name),
+            kit.cell(e.name, 48),
             kit.cell(e.kind.value),
-            kit.cell(alias.get(e.account) or e.account, 40),
+            kit.cell(alias.get(e.account) or e.account, 24),
             kit.number(s.could_go),
             kit.number(s.granted),
             kit.number(s.used),

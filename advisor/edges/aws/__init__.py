@@ -30,7 +30,7 @@ from advisor.edges.aws import entities, standing
 from advisor.edges.aws.errors import call
 from advisor.edges.aws.pacer import Board
 from advisor.edges.aws.pages import Method, items, pages
-from advisor.edges.aws.sessions import PATIENCE, Identity, Session, Sessions
+from advisor.edges.aws.sessions import PATIENCE, Access, Identity, Session, Sessions
 from advisor.edges.aws.writer import Writer
 
 __all__ = ["PATIENCE", "Aws", "Identity", "Raw", "Session"]
@@ -72,6 +72,7 @@ class Aws:
             patience=patience,
         )
         self._clock = clock
+        self._patience = patience
         self._documents: entities.Documents = {}
         self._board = board  # where sweeps see that a person waits
         self.read_role = read_role
@@ -92,6 +93,11 @@ class Aws:
     def remembered(self, word: str) -> str:
         """The number of an account by its alias or number, from memory only."""
         return self._sessions.remembered(word)
+
+    def access(self, account: str) -> Access:
+        """How another process comes into an account. Raises AwsError where AWS does not say who the bot is."""
+        me = self._sessions.identity()
+        return Access(account, me.account, me.partition, self.read_role, self._patience)
 
     def session(self, account: str) -> Session:
         """The session of now in an account."""
