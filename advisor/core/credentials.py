@@ -82,7 +82,7 @@ class Flaw(StrEnum):
 
     NO_USE = "no_use"  # none since tracking began, and older than the window
     BEFORE_WINDOW = "before_window"
-    OLD = "old"  # used, and not changed for longer than AWS advises
+    OLD = "old"  # used (or not told), and not changed for longer than it should be
     ROOT_KEY = "root_key"  # the root user should have none
     NO_MFA = "no_mfa"  # a password without a second factor
 
@@ -104,7 +104,8 @@ class Weakness:
 def weaknesses(report: CredentialReport, window_days: int, key_days: int) -> Iterator[Weakness]:
     """What a person should look at, in the report's order. A key that is switched off opens nothing and is left out.
 
-    `key_days`: a key older than that should be changed (IAM User Guide, "Update access keys": at least every 90 days).
+    `key_days`: a key older than that should be changed. AWS says 90 days (AWS Security Hub User Guide, control IAM.3;
+    AWS Config, rule access-keys-rotated).
     """
     for login in report.logins:
         for key in login.keys:
