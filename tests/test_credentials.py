@@ -19,6 +19,7 @@ from advisor.core.credentials import (
     Key,
     Login,
     Weakness,
+    counted,
     untold,
     weaknesses,
 )
@@ -373,3 +374,10 @@ def test_nothing_used_within_the_window_is_called_idle(
         assert active and known and used is None and made is not None and NOW - made > timedelta(days=days)
     if Flaw.BEFORE_WINDOW in found:
         assert active and used is not None and NOW - used > timedelta(days=days)
+
+
+def test_of_how_many() -> None:
+    """Keys of users that are on; who can sign in, root too unless AWS says that it has no password."""
+    two = Login("eve", ARN, password=True, keys=(Key(1, True), Key(2, False)))
+    logins = (two, with_key(), is_root(keys=(Key(1, True),)), is_root(password=False))
+    assert counted(CredentialReport(NOW, logins)) == (2, 2)

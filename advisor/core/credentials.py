@@ -121,9 +121,20 @@ def weaknesses(report: CredentialReport, window_days: int, key_days: int) -> Ite
             yield Weakness(
                 Held.PASSWORD, login.arn, login.user, flaw, last_at=login.password_used_at, age_days=age
             )
-        if login.mfa is False and (login.password or (login.root and login.password is None)):
+        if login.mfa is False and _signs_in(login):
             last = login.password_used_at
             yield Weakness(Held.NO_MFA, login.arn, login.user, Flaw.NO_MFA, last_at=last, age_days=age)
+
+
+def counted(report: CredentialReport) -> tuple[int, int]:
+    """How many active keys of users there are, and how many users (root among them) can sign in by a password."""
+    keys = sum(k.active for login in report.logins for k in login.keys if not login.root)
+    return keys, sum(_signs_in(login) for login in report.logins)
+
+
+def _signs_in(login: Login) -> bool:
+    """The root user has a password unless AWS says that it has none."""
+    return bool(login.password) or (login.root and login.password is None)
 
 
 def untold(report: CredentialReport) -> int:

@@ -101,7 +101,9 @@ class AccountFindings:
     at: datetime
     window_days: int
     key_days: int
-    entities: int = 0
+    seen: tuple[tuple[Kind, int], ...] = ()  # entities of each kind that were looked at
+    active_keys: int = 0  # of users
+    passwords: int = 0  # users, root among them, that can sign in
     idle: tuple[IdleEntity, ...] = ()
     weaknesses: tuple[Weakness, ...] = ()
     credentials_at: datetime | None = None
@@ -110,6 +112,10 @@ class AccountFindings:
     copies: tuple[Copies, ...] = ()
     unneeded: Unneeded = field(default_factory=Unneeded)
     left_out: LeftOut = field(default_factory=LeftOut)
+
+    def of(self, kind: Kind) -> int:
+        """How many of a kind were looked at."""
+        return dict(self.seen).get(kind, 0)
 
 
 def find(
@@ -134,6 +140,7 @@ def find(
     gathered = _Gathering(rules, catalogue, told, frozenset(kept))
     for one in observed:
         gathered.add(one)
+    keys, passwords = credentials.counted(told) if told else (0, 0)
     key_age = rules.window_days if key_days is None else key_days
     return AccountFindings(
         account=account,
@@ -141,7 +148,9 @@ def find(
         at=at,
         window_days=rules.window_days,
         key_days=key_age,
-        entities=gathered.entities,
+        seen=tuple(gathered.seen.items()),
+        active_keys=keys,
+        passwords=passwords,
         idle=tuple(sorted(gathered.idle, key=_order)),
         weaknesses=tuple(credentials.weaknesses(told, rules.window_days, key_age)) if told else (),
         credentials_at=told.generated_at if told else None,
@@ -170,7 +179,7 @@ class _Gathering:
         self._logins = logins
         people = logins.logins if logins else ()
         self._last_login = {p.arn: p.last_at for p in people}
-        self.entities = 0
+        self.seen = dict.fromkeys(Kind, 0)
         self.idle: list[IdleEntity] = []
         self._out = dict.fromkeys(("young", "protected", "kept", "unread", "untold"), 0)
         self._documents: dict[str, tuple[int, list[tuple[str, str]]]] = {}
@@ -187,7 +196,7 @@ class _Gathering:
             self._used |= {s for s, last in one.attempts.services if last}
         if entity.aws_managed:
             return
-        self.entities += 1
+        self.seen[entity.kind] += 1
         untold: tuple[str, ...] = ()
         if entity.kind in {Kind.ROLE, Kind.USER}:
             untold = self._grants(one)
