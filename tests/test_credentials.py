@@ -23,10 +23,14 @@ from advisor.core.credentials import (
     untold,
     weaknesses,
 )
+from advisor.core.model import Account
+from advisor.edges.aws import Aws as Product
 from advisor.edges.aws import Session, credentials
 from tests.accounts import Place, refused, statement
 from tests.sandbox import credential_report
+from tests.sandbox import world as story
 from tests.sandbox.aws import Aws
+from tests.sandbox.world import World
 from tests.worlds import ACCOUNT, NOW, ago
 
 ARN = f"arn:aws:iam::{ACCOUNT}:user/eve"
@@ -381,3 +385,19 @@ def test_of_how_many() -> None:
     two = Login("eve", ARN, password=True, keys=(Key(1, True), Key(2, False)))
     logins = (two, with_key(), is_root(keys=(Key(1, True),)), is_root(password=False))
     assert counted(CredentialReport(NOW, logins)) == (2, 2)
+
+
+def test_the_product_reads_it(aws: Aws, seeded: tuple[Aws, World], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the read policy of the documents, in the bot's own account and in another one."""
+    for name, value in seeded[1].bot.items():
+        monkeypatch.setenv(name, value)
+    clock = Clock()
+    clock.now = datetime.now(UTC)
+    named = (Account(story.PROD, "prod"), Account(story.DEV, "dev"))
+    ours = Product(boot="t", named=named, organization=False, read_role=story.READ_ROLE, clock=clock)
+    for account in named:
+        report = ours.credential_report(
+            ours.session(account.id), clock.now + timedelta(seconds=9), clock.pause
+        )
+        assert {login.user for login in report.logins} >= {ROOT}
+        assert report.logins[0].arn == f"arn:aws:iam::{account.id}:root"

@@ -41,14 +41,14 @@ NEVER_DENIED = {
         "support-console supportapp supportauthz supportplans sustainability tag tax user-subscriptions".split(),
         Spared.ACCOUNT,
     ),
-    # Global services: AWS's own example that limits an organisation to Regions leaves them out. Source: AWS Organizations
+    # Global services: AWS's own policies that limit an organisation to Regions leave them alone as a whole. Source: AWS Organizations
     # User Guide, "Deny access to AWS based on the requested AWS Region"; AWS Control Tower, the control of that name.
     **dict.fromkeys(
-        "a4b acm activate artifact aws-marketplace aws-marketplace-management budgets ce chatbot chime cloudfront config "
-        "cur directconnect fms globalaccelerator health importexport kms mobileanalytics networkmanager notifications "
-        "notifications-contacts pricing quicksight resource-explorer-2 route53 route53-recovery-cluster "
-        "route53-recovery-control-config route53-recovery-readiness route53domains shield support trustedadvisor waf "
-        "waf-regional wafv2 wellarchitected".split(),
+        "a4b acm activate artifact aws-marketplace aws-marketplace-management budgets ce chatbot chime cloudfront "
+        "compute-optimizer config cur devicefarm directconnect ecr-public fms globalaccelerator health importexport iq kms "
+        "mobileanalytics networkmanager notifications notifications-contacts pricing resource-explorer-2 route53 "
+        "route53-recovery-cluster route53-recovery-control-config route53-recovery-readiness route53domains shield support "
+        "trustedadvisor waf waf-regional wafv2 wellarchitected".split(),
         Spared.GLOBAL,
     ),
 }

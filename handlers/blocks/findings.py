@@ -36,7 +36,7 @@ FLAW = {
 SPARED = {
     Spared.BOT: "the bot needs it",
     Spared.ACCOUNT: "signing in, the account, bills and support need it",
-    Spared.GLOBAL: "a global service, which AWS advises to leave out of such a policy",
+    Spared.GLOBAL: "a global service, which AWS’s own policies for Regions leave alone",
     Spared.YOUNG: "granted to a role or user that is too young to judge",
     Spared.UNTOLD: "cannot be told for everybody who is granted it",
 }

@@ -62,10 +62,7 @@ def call(
         raise _translated(error, permission, account) from error
     except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
         raise Refused(permission, "the bot has no AWS credentials", account=account) from error
-    except (
-        BotoCoreError,
-        ResponseParserError,
-    ) as error:  # timeouts, resets, half a body: no word of theirs is a secret
+    except (BotoCoreError, ResponseParserError) as error:  # timeouts, resets, half a body
         raise Unreachable(permission, f"{type(error).__name__}", account=account) from error
 
 

@@ -225,7 +225,7 @@ def dump_step(step: Step) -> str:
 
 def dump_findings(findings: AccountFindings) -> str:
     """What a sweep found in an account, as JSON."""
-    return _FINDINGS.dump_json(findings).decode()
+    return _FINDINGS.dump_json(findings, exclude_defaults=True).decode()
 
 
 def findings_of(text: str) -> AccountFindings:
