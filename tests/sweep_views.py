@@ -25,7 +25,13 @@ def part(alias: str, account: str, state: Part, total: int = 0, done: int = 0, *
 
 
 def sweep(state: S, **more: Any) -> Sweep:
-    given: dict[str, Any] = {"asked": "all", "accounts": ("1", "2", "3"), "begun_at": ASKED, "ended_at": NOW if state.ended else None, "revision": 9}
+    given: dict[str, Any] = {
+        "asked": "all",
+        "accounts": ("1", "2", "3"),
+        "begun_at": ASKED,
+        "ended_at": NOW if state.ended else None,
+        "revision": 9,
+    }
     return Sweep(id=77, user="U0ALICE0001", channel="C1", state=state, created_at=ASKED, **(given | more))
 
 

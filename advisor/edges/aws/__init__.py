@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from advisor.core.credentials import CredentialReport
 from advisor.core.errors import AwsError, Expired, Invalid, ReportFailed, Throttled
 from advisor.core.model import (
     Account,
@@ -26,7 +27,7 @@ from advisor.core.model import (
     aws_owned,
 )
 from advisor.core.removal import Standing, Step
-from advisor.edges.aws import entities, standing
+from advisor.edges.aws import credentials, entities, standing
 from advisor.edges.aws.errors import call
 from advisor.edges.aws.pacer import Board
 from advisor.edges.aws.pages import Method, items, pages
@@ -247,6 +248,12 @@ class Aws:
     def listing(self, session: Session) -> Iterator[Entity]:
         """Every role, user, group, customer managed policy and attached AWS managed policy of an account."""
         return entities.listing(session)
+
+    def credential_report(
+        self, session: Session, deadline: datetime, pause: Callable[[float], object]
+    ) -> CredentialReport:
+        """Keys, passwords and MFA of an account's users; waits with `pause` until `deadline`, then raises Busy."""
+        return credentials.read(session, deadline=deadline, clock=self._clock, pause=pause)
 
     def holders(self, session: Session, policy_arn: str) -> tuple[str, ...]:
         """Who has a managed policy: "role/NAME", "user/NAME", "group/NAME"."""
