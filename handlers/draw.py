@@ -308,6 +308,8 @@ class Draw:
         """The files of an upload. Raises NoChart where a picture cannot be drawn."""
         if notice.surface == "ticket.files":
             return self.tickets.files(notice)
+        if notice.surface == "sweep.findings_files":
+            return self.sweeps.files(notice)
         if notice.surface == "log.files":
             return [File("iam-audit-log.jsonl", "IAM Audit log", self.desk.store.log.lines().encode())]
         view = self._view_of(notice)

@@ -84,7 +84,6 @@ class SweptAccount:
     begun_at: datetime | None = None
     ended_at: datetime | None = None
     next_at: datetime | None = None
-    facts: str = ""  # JSON of what was found beside the reports
     failure: Failure | None = None
 
     @property

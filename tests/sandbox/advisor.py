@@ -48,6 +48,7 @@ class Job:
     rows: list[dict[str, Any]]
     entities: dict[str, list[dict[str, Any]]]
     polls_left: int
+    fails: bool = False
 
 
 def texts(holder: Any) -> list[str]:
@@ -227,8 +228,11 @@ def install(aws: Any) -> None:
         arn, level = str(self._get_param("Arn")), str(self._get_param("Granularity") or "SERVICE_LEVEL")
         rows, entities = _report(aws, aws.backend(self.current_account), arn, level)
         job_id = str(uuid.uuid4())
+        fails = aws.knobs.failing.get(arn, 0) > 0
+        if fails:
+            aws.knobs.failing[arn] -= 1
         aws.jobs[job_id] = Job(
-            self.get_access_key(), arn, level, aws.clock(), rows, entities, aws.knobs.job_polls
+            self.get_access_key(), arn, level, aws.clock(), rows, entities, aws.knobs.job_polls, fails
         )
         return ActionResult({"JobId": job_id})
 
@@ -246,7 +250,7 @@ def install(aws: Any) -> None:
         if job.polls_left > 0:
             job.polls_left -= 1
             return {"JobStatus": "IN_PROGRESS", **head}
-        if aws.knobs.job_result == "fail":
+        if aws.knobs.job_result == "fail" or job.fails:
             error = {"Code": "INTERNAL", "Message": "An internal <error> *happened*"}
             return {"JobStatus": "FAILED", "JobCompletionDate": job.created, "Error": error, **head}
         return None
