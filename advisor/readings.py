@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from advisor.core import risk
 from advisor.core.errors import AwsError
 from advisor.core.model import Account, Report, Snapshot, Summary
 from advisor.core.report import Rules, summarise
@@ -64,6 +65,11 @@ def judge(desk: Desk, report: Report, snapshot: Snapshot, days: int) -> Summary:
     """The findings of a report, with everything that people keep."""
     keeps = desk.store.keeps.standing(desk.clock(), report.entity_id)
     return summarise(report, snapshot, rules(desk, days, snapshot.entity.account), desk.catalogue, keeps)
+
+
+def weighed(desk: Desk, summary: Summary, snapshot: Snapshot) -> risk.Risk:
+    """What the findings of a summary could do, heaviest first."""
+    return risk.weigh(summary, snapshot, desk.catalogue)
 
 
 def read(desk: Desk, report_id: int, days: int) -> Reading | None:
