@@ -37,8 +37,10 @@ _WIDE, _NARROW = 6, 4
 _LEVELS = (Reach.PERMISSIONS, Reach.TAGGING, Reach.WRITE, Reach.READ, Reach.LIST)
 """AWS counts tagging and permissions management as Write, too: the special one says more."""
 
-_ANY = re.compile(r"\*|arn:\*|arn:[^:]*:[^:]*:[^:]*:[^:]*:([\w-]+[/:])?\*(/\*)?")
-"""A Resource that leaves nothing out: all, or all of one kind."""
+_ANY = re.compile(
+    r"\*|arn:\*|arn:(?:[^:]*:){4}\*(?:/\*)?|arn:[^:]*:(?!s3:|execute-api:)(?:[^:]*:){3}[\w-]+[/:]\*"
+)
+"""A Resource that leaves nothing out: all, or all of one kind (what stands before the slash in S3 is a bucket)."""
 
 HIGH, MEDIUM = _BASE[Reach.EXPOSURE] * _NARROW, _BASE[Reach.WRITE] * _NARROW
 """From these weights on: anything of the privileged table; anything that writes."""
