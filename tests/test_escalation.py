@@ -33,6 +33,11 @@ def closed(before: list[Said], after: list[Said]) -> list[str]:
     return [e.name for e in closes(*texts, own=(ME, MINE))]
 
 
+def passed_to(*services: str, operator: str = "StringEquals", more: Said | None = None) -> Said:
+    """The condition that limits to which services a role may be passed."""
+    return {"Condition": {operator: {"iam:PassedToService": list(services)}, **(more or {})}}
+
+
 def but(*patterns: str, **more: object) -> Said:
     return {"Effect": "Allow", "NotAction": list(patterns), "Resource": "*", **more}
 
@@ -77,6 +82,21 @@ CASES: list[tuple[list[Said], list[Said], list[str]]] = [
     ([], [allow(PASS, *FUNCTION)], []),  # what is opened is not this table's business
     # one document less of two that allow it
     ([allow(PASS, *FUNCTION), allow(*FUNCTION)], [allow(*FUNCTION), allow(PASS)], []),
+    # the one condition that is understood: the service that a role may be passed to
+    ([allow(PASS, **passed_to("lambda.amazonaws.com")), allow(*FUNCTION)], [allow(PASS)], [LAMBDA]),
+    ([allow(PASS, **passed_to("ec2.amazonaws.com", "lambda.amazonaws.com")), allow(*FUNCTION)], [], [LAMBDA]),
+    ([allow(PASS, **passed_to("lambda.amazonaws.com", operator="StringLike")), allow(*FUNCTION)], [], [LAMBDA]),
+    ([allow(PASS, **passed_to("ec2.amazonaws.com")), allow(*FUNCTION)], [], []),
+    ([allow(PASS, **passed_to("ec2.amazonaws.com")), allow("ec2:RunInstances")], [], ["iam:PassRole + ec2:RunInstances"]),
+    ([allow(PASS, **passed_to("lambda.amazonaws.com", operator="StringNotEquals")), allow(*FUNCTION)], [], []),
+    ([allow(PASS, **passed_to("lambda.amazonaws.com", more=MFA)), allow(*FUNCTION)], [], []),
+    ([allow(PASS, Condition="odd"), allow(*FUNCTION)], [], []),
+    ([allow(PASS, *FUNCTION, **passed_to("lambda.amazonaws.com"))], [], []),  # of the others it is a condition
+    (
+        [allow(PASS, **passed_to("ecs-tasks.amazonaws.com")), allow("ecs:RegisterTaskDefinition", "ecs:RunTask")],
+        [],
+        ["iam:PassRole + ecs:RegisterTaskDefinition"],
+    ),
     # other services that take a role
     ([allow(PASS, "ec2:RunInstances")], [allow(PASS)], ["iam:PassRole + ec2:RunInstances"]),
     ([allow(PASS, "ec2:Run*")], [allow(PASS)], ["iam:PassRole + ec2:RunInstances"]),

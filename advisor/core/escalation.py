@@ -10,10 +10,11 @@ certain, and closed only where nothing at all allows one of them any more. What 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from advisor.core.lists import Lists, View
 from advisor.core.policy import Statement, statements
 
 
@@ -51,6 +52,19 @@ class Way:
         """Every action that the row speaks of."""
         return (*self.escalation.actions, *self.then)
 
+    def takes_from(self, services: Collection[str]) -> bool:
+        """Whether a role that may be passed to these services only may be passed to the one of this way."""
+        service = self.escalation.actions[-1].partition(":")[0]
+        return f"{_PRINCIPALS.get(service, service)}.amazonaws.com" in services
+
+
+_ROLE = "iam:PassRole"
+
+_PRINCIPALS = {"ecs": "ecs-tasks", "batch": "ecs-tasks", "apprunner": "tasks.apprunner"}
+"""Services whose principal, to which a role is passed, is not named like their actions.
+
+Source: IAM User Guide, "AWS services that work with IAM", and the developer guides of these three.
+"""
 
 _PASSED = "could run code as any role it may pass"
 _ACTED = "could act as any role it may pass"
@@ -143,22 +157,35 @@ def closes(before: Iterable[str], after: Iterable[str], own: Collection[str] = (
     The texts are all that an entity has, through groups too; `own` are the ARNs of the entity, of the policies that
     it has and of its groups. Raises ValueError where a text is no JSON object.
     """
-    had = [s for text in before for s in statements(text)]
-    has = [s for text in after for s in statements(text)]
+    had, has = _Documents(before), _Documents(after)
     return tuple(w.escalation for w in WAYS if _open(w, had, own) and _closed(w, has))
 
 
-def _open(way: Way, had: Sequence[Statement], own: Collection[str]) -> bool:
+class _Documents:
+    """The statements of several documents by the action that they speak of."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._read = [(s, Lists(s)) for text in texts for s in statements(text)]
+        self._of: dict[str, list[tuple[Statement, View]]] = {}
+
+    def of(self, action: str) -> list[Statement]:
+        """Every statement that speaks of `service:Action`, whatever its effect."""
+        service = action.partition(":")[0]
+        if service not in self._of:
+            self._of[service] = [(s, v) for s, lists in self._read if (v := lists.view(service))]
+        return [s for s, view in self._of[service] if view.covers(action.lower())]
+
+
+def _open(way: Way, had: _Documents, own: Collection[str]) -> bool:
     """Whether nothing these documents say could be in the way."""
-    every = all(_certain(a, way.on, had, own) for a in way.escalation.actions)
-    return every and (not way.then or any(_certain(a, way.on, had, own) for a in way.then))
 
+    def certain(action: str) -> bool:
+        """Allowed without a condition where it matters, and no Deny speaks of it, however narrow."""
+        said = had.of(action)
+        free = [s for s in said if not s.conditional or (action == _ROLE and way.takes_from(s.passed_to))]
+        return all(s.allow for s in said) and any(_on(s, way.on, own) for s in free)
 
-def _certain(action: str, on: On, had: Sequence[Statement], own: Collection[str]) -> bool:
-    """Allowed without a condition where it matters, and no Deny speaks of it, however narrow."""
-    if any(s.names(action) for s in had if not s.allow):
-        return False
-    return any(s.allow and not s.conditional and s.names(action) and _on(s, on, own) for s in had)
+    return all(map(certain, way.escalation.actions)) and (not way.then or any(map(certain, way.then)))
 
 
 def _on(statement: Statement, on: On, own: Collection[str]) -> bool:
@@ -175,7 +202,8 @@ def _covers(pattern: str, arn: str) -> bool:
     return re.fullmatch(body, arn, re.DOTALL) is not None
 
 
-def _closed(way: Way, has: Sequence[Statement]) -> bool:
+def _closed(way: Way, has: _Documents) -> bool:
     """Whether one action that it takes is not allowed at all any more, under whatever condition on whatever resource."""
-    left = {a for a in way.names if any(s.allow and s.names(a) for s in has)}
-    return not left.issuperset(way.escalation.actions) or (bool(way.then) and left.isdisjoint(way.then))
+    left = {a for a in way.names if any(s.allow for s in has.of(a))}
+    nothing_runs_it = bool(way.then) and left.isdisjoint(way.then)
+    return nothing_runs_it or not left.issuperset(way.escalation.actions)

@@ -28,7 +28,7 @@ def could_go(view: AuditView) -> list[Any]:
     if view.request.asked.granularity is Granularity.ACTION:
         names = [kit.clip(f"{w.finding.service}:{w.finding.action}", kit.NAME) for w in found]
         more = len(names) - ACTIONS
-        said = ", ".join(names[:ACTIONS]) + (f" and {more:,} more in the thread" if more > 0 else "")
+        said = ", ".join(names[:ACTIONS]) + (f" and {more:,} more in the CSV" if more > 0 else "")
     else:
         said = words.listed([w.finding.service for w in found])
     label = "Could go, riskiest first: " if len(found) > 1 else "Could go: "
@@ -41,9 +41,9 @@ def _share(found: tuple[Weighed, ...]) -> list[Any]:
     if len(first) * 2 > len(found) or len(first) > words.NAMES_OF_MANY:
         return []
     percent = sum(w.weight for w in first) * 100 // sum(w.weight for w in found)
-    these = f"these first {len(first)} removals take" if len(first) > 1 else "the first removal takes"
+    these = f"The first {len(first)} removals take" if len(first) > 1 else "The first removal takes"
     what = ", ".join(dict.fromkeys(w.reach.value for w in first))
-    return [kit.labelled("Risk: ", f"{these} away {percent} % of it ({what})")]
+    return [kit.labelled(f"{these} away {percent} % of the risk: ", what)]
 
 
 def line(view: AuditView) -> list[Part]:
@@ -55,7 +55,7 @@ def line(view: AuditView) -> list[Part]:
     # A report of services knows no actions: it can only say that their service was used.
     where = "used" if risk.exact else "in used services"
     services = len(summary.of(Usage.USED)) * 100 // summary.granted if summary.granted else 0
-    said = f"{where}, {used * 100 // count} % (services: {services} %)"
+    said = f"{where}, {used * 100 // count} % (of all services {services} %)"
     untold = f"; {risk.privileged_untold:,} cannot be told" if risk.exact and risk.privileged_untold else ""
     return [
         kit.emoji("key"),
