@@ -68,7 +68,7 @@ Source: IAM User Guide, "AWS services that work with IAM", and the developer gui
 
 _PASSED = "could run code as any role it may pass"
 _ACTED = "could act as any role it may pass"
-_POLICY = "could give itself any permission"
+_TO_ROLE, _TO_USER, _TO_GROUP = (f"could give a {kind} any permission" for kind in ("role", "user", "group"))
 
 
 def _way(actions: str, could: str, on: On = On.SOME, then: str = "") -> Way:
@@ -76,14 +76,14 @@ def _way(actions: str, could: str, on: On = On.SOME, then: str = "") -> Way:
 
 
 WAYS = (
-    _way("iam:CreatePolicyVersion", _POLICY, On.OWN),
+    _way("iam:CreatePolicyVersion", "could write any permission into a policy", On.OWN),
     _way("iam:SetDefaultPolicyVersion", "could bring back an older, broader version of a policy", On.OWN),
-    _way("iam:AttachRolePolicy", _POLICY, On.OWN),
-    _way("iam:AttachUserPolicy", _POLICY, On.OWN),
-    _way("iam:AttachGroupPolicy", "could give a group any permission", On.OWN),
-    _way("iam:PutRolePolicy", _POLICY, On.OWN),
-    _way("iam:PutUserPolicy", _POLICY, On.OWN),
-    _way("iam:PutGroupPolicy", "could give a group any permission", On.OWN),
+    _way("iam:AttachRolePolicy", _TO_ROLE, On.OWN),
+    _way("iam:AttachUserPolicy", _TO_USER, On.OWN),
+    _way("iam:AttachGroupPolicy", _TO_GROUP, On.OWN),
+    _way("iam:PutRolePolicy", _TO_ROLE, On.OWN),
+    _way("iam:PutUserPolicy", _TO_USER, On.OWN),
+    _way("iam:PutGroupPolicy", _TO_GROUP, On.OWN),
     _way("iam:AddUserToGroup", "could put a user into any group", On.EVERY),
     _way("iam:CreateAccessKey", "could make itself keys of any user", On.EVERY),
     _way("iam:CreateLoginProfile", "could set a console password for any user without one", On.EVERY),

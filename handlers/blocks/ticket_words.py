@@ -229,7 +229,7 @@ def closes(plan: Plan, limit: int) -> list[str]:
         by_power.setdefault(each.could, []).append(each.name)
     if by_power and limit < _ONE_WAY:
         return [f"{words.some(len(plan.closes), 'known escalation')}, {IN_THE_DIFF}"]
-    found = [f"{names(ways, max(1, limit - len(could)))}: {could}" for could, ways in by_power.items()]
+    found = [f"{_ways(ways, limit - len(could))}: {could}" for could, ways in by_power.items()]
     shown = fitting(found, limit)
     more = sum(len(ways) for ways in list(by_power.values())[len(shown) :])
     return [*shown, f"{words.some(more, 'more known escalation')}, {IN_THE_DIFF}"] if more else shown
@@ -237,6 +237,13 @@ def closes(plan: Plan, limit: int) -> list[str]:
 
 _ONE_WAY = 100
 """Characters that the name of one escalation, and what it could do, need."""
+
+
+def _ways(found: Sequence[str], limit: int) -> str:
+    """Names of escalations, whole: they are ours, and a cut one would name another."""
+    shown = fitting(found, limit)
+    more = len(found) - len(shown)
+    return ", ".join(shown) + (f" and {more} more {IN_THE_DIFF}" if more else "")
 
 
 def _noun(candidate: Candidate) -> str:
