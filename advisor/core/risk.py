@@ -197,6 +197,7 @@ class _Grants:
         self._denies = [Lists(s) for s in read if not s.allow and s.blanket]
         self._catalogue = catalogue
         self._views: dict[str, tuple[list[tuple[int, View]], list[View]]] = {}
+        self._privileged: dict[str, tuple[str, ...]] = {}
 
     def service(self, finding: Finding) -> Weighed:
         """The worst that the documents allow in a service."""
@@ -221,7 +222,9 @@ class _Grants:
 
     def privileged(self, service: str) -> tuple[str, ...]:
         """The privileged actions of a service that the documents allow."""
-        return tuple(n for n in PRIVILEGED.get(service, ()) if self._of(service, n))
+        if service not in self._privileged:
+            self._privileged[service] = tuple(n for n in PRIVILEGED.get(service, ()) if self._of(service, n))
+        return self._privileged[service]
 
     def _views_of(self, service: str) -> tuple[list[tuple[int, View]], list[View]]:
         if service not in self._views:
@@ -243,19 +246,28 @@ class _Grants:
         yield best, Reach.LIST
         known = self._catalogue.actions(service)
         for name, levels in known.items():
-            reach = _level(levels)
-            if BASE[reach] * _WIDE > best and (breadth := self._of(service, name)):
-                best = max(best, BASE[reach] * breadth)
-                yield BASE[reach] * breadth, reach
+            base, reach = _BY_LEVELS.get(levels) or (BASE[_level(levels)], _level(levels))
+            if base * _WIDE > best and (breadth := self._of(service, name)):
+                best = max(best, base * breadth)
+                yield base * breadth, reach
         # Nobody can say what an action does that the catalogue does not know: it counts as one that writes.
-        allows = self._views_of(service)[0]
-        written = {e.partition(":")[2] for _, v in allows if not v.inverted for e in v.exact}
-        strange = written - {n.lower() for n in known}
-        yield from ((BASE[Reach.WRITE] * b, Reach.WRITE) for n in strange if (b := self._of(service, n)))
+        writes, allows = BASE[Reach.WRITE], self._views_of(service)[0]
         if allows and not known:
-            yield BASE[Reach.WRITE] * allows[0][0], Reach.WRITE
+            yield writes * allows[0][0], Reach.WRITE
+        elif best < writes * _WIDE:
+            written = {e.partition(":")[2] for _, v in allows if not v.inverted for e in v.exact}
+            strange = written - {n.lower() for n in known} if written else ()
+            yield from ((writes * b, Reach.WRITE) for n in strange if (b := self._of(service, n)))
 
 
 def _level(levels: frozenset[str]) -> Reach:
     """The access level that says most; Write where AWS's list does not have the action."""
     return next((reach for reach in _LEVELS if reach in levels), Reach.WRITE)
+
+
+_BY_LEVELS = {
+    levels: (BASE[_level(levels)], _level(levels))
+    for reach in _LEVELS
+    for levels in (frozenset({reach.value}), frozenset({reach.value, Reach.WRITE.value}))
+}
+"""The levels that AWS gives, worked out: a service has hundreds of actions."""
