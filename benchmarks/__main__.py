@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks import ack, card, memory, rewrite, start, store, ticket
+from benchmarks import ack, card, memory, rewrite, risk, start, store, ticket
 from benchmarks.figures import Figure
 
 
@@ -22,6 +22,7 @@ def main() -> int:
         "memory": memory.measure,
         "store": store.measure,
         "rewrite": rewrite.measure,
+        "risk": risk.measure,
         "ticket": ticket.measure,
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks")

@@ -133,12 +133,14 @@ class Draw:
         snapshot = snapshot or Snapshot(view.entity, report.created_at)
         asked = replace(view.request.asked, granularity=report.granularity)
         tag = snapshot.tag(view.owner_key)
+        summary = readings.judge(self.desk, report, snapshot, view.days)
         return replace(
             view,
             request=replace(view.request, asked=asked),
             report=report,
             snapshot=snapshot,
-            summary=readings.judge(self.desk, report, snapshot, view.days),
+            summary=summary,
+            risk=readings.weighed(self.desk, summary, snapshot),
             owner_tag=tag,
             owner_id=self.people.owner(tag),
         )

@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 
 import handlers
-from advisor.core import errors, lifecycle, report
+from advisor.core import errors, lifecycle, report, risk
+from advisor.core.escalation import WAYS
 from advisor.core.model import Entity, Finding, Kind, RequestState, Usage, Verdict, Why
+from advisor.core.privileged import PRIVILEGED
 from advisor.core.removal import Kept, Operation, Step, TicketState, Verb
 from advisor.edges.aws import writer
 from advisor.edges.config import Config
@@ -163,6 +165,27 @@ def test_every_reason_is_explained(finding: tuple[Why, str]) -> None:
     """In the words that stand on the card and in the files."""
     said = words.why(Finding("s3", Usage.NEVER, Verdict.KEEP, finding[0], detail=finding[1]))
     assert said in [cells[0] for cells in rows("docs/why.md", "What could go, and what stays")]
+
+
+# -- risk ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_scale_is_the_code_s() -> None:
+    """Every class and access level with its number, heaviest first."""
+    told = [
+        cells[:2] for cells in rows("docs/risk.md", "The scale") if cells[1].isdigit() and len(cells) == 3
+    ]
+    assert told == [[reach.value, str(weight)] for reach, weight in risk.BASE.items()]
+    for reach, examples in ((c[0], c[2]) for c in rows("docs/risk.md", "The scale") if len(c) == 3):
+        for name in code(examples):
+            service, _, action = name.partition(":")
+            assert PRIVILEGED[service][action] == reach
+
+
+def test_every_known_escalation_is_documented() -> None:
+    """What it takes, and what it could do, in the card's words."""
+    told = [(code(cells[0]), cells[2]) for cells in rows("docs/risk.md", "Known escalations")][1:]
+    assert told == [(set(w.names), w.escalation.could.removeprefix("could ")) for w in WAYS]
 
 
 # -- Slack -----------------------------------------------------------------------------------------------------------
