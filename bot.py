@@ -39,6 +39,7 @@ from handlers.access import People
 from handlers.actions import Listeners
 from handlers.deliver import Deliver
 from handlers.draw import Draw
+from handlers.draw_home import DrawHome
 from handlers.draw_tickets import DrawTickets
 from handlers.intake import Intake, housekeeping
 from handlers.transport import Health, Http, Socket, Transport
@@ -118,7 +119,7 @@ def build(
     )
     desk = Desk(store, aws, config, IamCatalogue(), Lanes(executors), clock)
     people = People(reading, config, team_id, clock)
-    drawing = Draw(desk, people, DrawTickets(desk, people))
+    drawing = Draw(desk, people, DrawTickets(desk, people), DrawHome(desk, people))
     deliver = Deliver(desk, people, drawing, posting)
     intake = Intake(desk, people)
     secret = config.slack_signing_secret.get_secret_value() if config.slack_signing_secret else "socket mode"

@@ -10,6 +10,7 @@ import re
 from slack_bolt import App
 
 from handlers.actions import FOLLOWUPS, Listeners
+from handlers.homes import HOME, HomeListeners, OpenDigest
 from handlers.presses import FORMS, VERBS, TicketListeners
 
 COMMAND = "/iam-audit"
@@ -24,10 +25,11 @@ ACTIONS = (
     *FOLLOWUPS,
     *VERBS,
     *FORMS,
+    *HOME,
 )
 
 
-def register(app: App, on: Listeners) -> None:
+def register(app: App, on: Listeners, open_digest: OpenDigest | None = None) -> None:
     """Id -> function. An id, once shipped, keeps working or answers what to do instead."""
     app.middleware(on.gate)
     app.error(on.on_error)
@@ -51,4 +53,12 @@ def register(app: App, on: Listeners) -> None:
     for action_id in FORMS:
         app.action(action_id)(of.on_form)
         app.view(action_id)(of.on_form_sent)
+    home = HomeListeners(on, open_digest)
+    app.event("app_home_opened")(home.on_opened)
+    app.action("home.new")(on.on_shortcut)
+    app.action("home.refresh")(home.on_refresh)
+    app.action(re.compile(r"home\.ticket\.\d+"))(home.on_ticket)
+    app.action(re.compile(r"home\.audit\.\d+"))(home.on_audit)
+    app.action(re.compile(r"home\.keep_end\.\d+"))(home.on_keep_end)
+    app.action(re.compile(r"home\.digest(_new|\.\d+)"))(home.on_digest)
     app.action(re.compile(r".*"))(on.on_unknown_button)

@@ -33,6 +33,7 @@ from handlers.access import NoAnswer, People
 from handlers.blocks import answers, audit, kit, thread
 from handlers.blocks.kit import Json, Message
 from handlers.blocks.view import AuditView
+from handlers.draw_home import DrawHome
 from handlers.draw_tickets import SURFACES as TICKETS
 from handlers.draw_tickets import DrawTickets
 from handlers.files import File
@@ -56,6 +57,7 @@ class Draw:
     desk: Desk
     people: People
     tickets: DrawTickets
+    homes: DrawHome
 
     def metadata(self, notice: Notice) -> Json | None:
         """Slack metadata of a parent card: ids and a state, nothing private."""
