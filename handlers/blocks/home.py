@@ -186,11 +186,15 @@ def _kept(page: Page, line: KeepLine) -> Any:
 
 
 def _accounts(page: Page) -> list[Any]:
-    few = page.view.accounts
-    if not few.rows:
+    view, few = page.view, page.view.accounts
+    if view.empty and not few.rows:
         return []
-    shown = _bullets([lines.swept(page, row) for row in few.rows])
-    return [kit.header("Accounts, at their last sweep"), shown, *_more(few)]
+    how = "It changes AWS by approved tickets only." if view.may_write else "It never writes to AWS."
+    told = [f"The bot audits {words.some(len(view.known), 'account')}. {how}" if view.known else how]
+    if not few.rows:
+        told.append("None was swept yet.")
+    shown = [_bullets([lines.swept(page, row) for row in few.rows])] if few.rows else []
+    return [kit.header("The bot and its accounts"), kit.small(" ".join(told)), *shown, *_more(few)]
 
 
 def _welcome() -> list[Any]:

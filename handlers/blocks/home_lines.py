@@ -293,7 +293,10 @@ def swept(page: Page, line: SweptLine) -> RichTextSectionElement:
 
 
 def _swept(page: Page, line: SweptLine) -> tuple[str, str, str]:
-    unlisted = f"its entities cannot be listed ({kit.clip(line.unlisted, 40)})" if line.unlisted else ""
+    unlisted = ""
+    if line.unlisted:
+        why = because(Failure(line.unlisted, account=line.account, tries=1), "", page, line.account)
+        unlisted = f"its entities cannot be listed: {why}"
     if line.state is None:
         return "warning", "Not swept", unlisted or "never"
     total = words.some(line.total, "entity", "entities")

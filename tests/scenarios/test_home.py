@@ -259,10 +259,13 @@ def test_accounts_at_their_last_sweep(stage: Stage) -> None:
         )
     stage.store.entities.unlisted(story.DATA, "refused", stage.now)
     told = look(stage, story.ALICE)
-    assert "Accounts, at their last sweep" in told
+    assert "The bot and its accounts The bot audits 1 account. It never writes to AWS." in told
     assert f"Partial prod ({story.PROD}): 502 of 503 entities read" in told
     assert f"Failed account {story.DEV}: the last sweep: the bot may not enter {story.DEV}" in told
-    assert f"Not swept account {story.DATA}: its entities cannot be listed (refused)" in told
+    assert (
+        f"Not swept account {story.DATA}: its entities cannot be listed: the bot may not read in {story.DATA}"
+        in told
+    )
 
 
 # -- publishing ----------------------------------------------------------------------------------------------------
