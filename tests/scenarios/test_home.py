@@ -413,5 +413,14 @@ def test_of_500_people_those_concerned(writing: Stage) -> None:
         for r in stage.rows("SELECT * FROM notice WHERE kind = 'home' AND state = 'due' ORDER BY not_before")
     ]
     assert len(due) == len(MANY) - 1 + 2
+    assert due[5] == stage.now
     for n, at in enumerate(due):
         assert sum(at <= other < at + timedelta(minutes=1) for other in due[n : n + 120]) <= 100
+
+    last = stage.rows("SELECT user FROM notice WHERE kind = 'home' ORDER BY not_before DESC, id LIMIT 1")[0][
+        "user"
+    ]
+    look_at = stage.now
+    assert views.open_home(stage.slack, last).ok  # who looks does not wait for the others
+    (row,) = stage.rows(f"SELECT not_before FROM notice WHERE kind = 'home' AND user = '{last}'")
+    assert moment(row["not_before"]) <= look_at + timedelta(seconds=5)

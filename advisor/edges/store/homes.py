@@ -41,6 +41,9 @@ APART = timedelta(seconds=5)
 SPREAD = timedelta(seconds=0.7)
 """Between the homes of several people: 86 a minute. views.publish is of Slack's tier 4, 100 and more a minute."""
 
+AT_ONCE = 10
+"""As many homes are drawn without waiting for each other: so a minute has 96 of them at most."""
+
 REMEMBERED = timedelta(days=30)
 """Whoever has not looked for so long gets a fresh home when they look, and not before."""
 
@@ -77,7 +80,7 @@ class Homes:
             known = self._db.row("SELECT * FROM home WHERE user = ?", (user,))
             if known is not None:
                 self._db.run("UPDATE home SET opened_at = ? WHERE user = ?", (stamp(now), user))
-                self._due(known, now)
+                self._due(known, now, looked=True)
                 return
             cursor = self._db.run(
                 "INSERT INTO notice (kind, surface, row_id, channel, user, created_at, not_before) "
@@ -120,18 +123,22 @@ class Homes:
                     owner_key,
                 ),
             )
-            for place, row in enumerate(found):
-                self._due(row, now + place * SPREAD)
+            before = self._db.row(
+                "SELECT count(*) AS n FROM home h JOIN notice n ON n.id = h.notice_id WHERE n.state = 'due'"
+            )
+            for place, row in enumerate(found, before["n"] if before else 0):
+                self._due(row, now + max(0, place - AT_ONCE) * SPREAD)
         return len(found)
 
-    def _due(self, home: Row, at: datetime) -> None:
+    def _due(self, home: Row, at: datetime, *, looked: bool = False) -> None:
+        """One that is due already keeps its place, unless its person is looking at it."""
         last = maybe_moment(home["published_at"])
         at = max(at, last + APART) if last else at
-        # One that is due stays so: Slack may have said when it is to come back.
         self._db.run(
-            "UPDATE notice SET state = 'due', rung = 0, attempts = 0, not_before = ? "
-            "WHERE id = ? AND state NOT IN ('due')",
-            (stamp(at), home["notice_id"]),
+            "UPDATE notice SET state = 'due', rung = 0, attempts = 0, "
+            "not_before = CASE WHEN state = 'due' THEN min(not_before, ?) ELSE ? END "
+            "WHERE id = ? AND (? OR state <> 'due')",
+            (stamp(at), stamp(at), home["notice_id"], looked),
         )
         self._db.wake(self._db.mail)
 
