@@ -53,8 +53,9 @@ class HomeListeners:
         self.on.once(f"event:{body['event_id']}", effect)
 
     def on_refresh(self, ack: Ack, body: Body) -> None:
-        """Refresh: draw it again."""
+        """Refresh: draw it again, with a fresh look at who this person is."""
         user = str(body["user"]["id"])
+        self.on.people.forget(user)
         self.on.press(body, lambda: self.on.desk.store.homes.opened(user, self.on.desk.clock()))
         ack()
 
