@@ -234,6 +234,16 @@ def test_what_comes_again_is_shown_to_its_channel(stage: Stage) -> None:
     assert "Sweep" not in his
 
 
+def test_a_channel_of_thousands(stage: Stage) -> None:
+    """Its members come in pages; where Slack tells no name, the schedule goes without."""
+    for user in (many := [f"U0CROWD{n:04}" for n in range(1500)]):
+        stage.slack.add_user(user, user.lower())
+    stage.slack.state.channels[story.SECURITY]["members"] += many
+    schedule(stage, "digest", story.ALICE, story.SECURITY, "daily", "")
+    stage.slack.fail("conversations.info", error="fatal_error", times=9)
+    assert "Digest of prod and dev: every day 09:00" in look(stage, many[-1])
+
+
 def test_accounts_at_their_last_sweep(stage: Stage) -> None:
     """Those with a fault first; an account that could not be listed; how many entities were not read."""
     stage.say("role DBAdminRole")
