@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks import ack, card, memory, rewrite, risk, start, store, ticket
+from benchmarks import ack, card, home, memory, rewrite, risk, start, store, ticket
 from benchmarks.figures import Figure
 
 
@@ -24,6 +24,7 @@ def main() -> int:
         "rewrite": rewrite.measure,
         "risk": risk.measure,
         "ticket": ticket.measure,
+        "home": home.measure,
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(every))

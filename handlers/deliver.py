@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 
 LANE = "slack"
 
+HOMES = "homes"
+"""A lane of their own: hundreds of homes never keep a card waiting."""
+
 _PLAINER = {
     "invalid_blocks",
     "invalid_blocks_format",
@@ -144,7 +147,8 @@ class Deliver:
             if self._held.get(notice.kind, now) > now:
                 continue
             root = notice.parent_id or notice.id
-            self.desk.lanes.submit(LANE, ("card", root), partial(self.send, notice.id), store.mail)
+            lane = HOMES if notice.kind == "home" else LANE
+            self.desk.lanes.submit(lane, ("card", root), partial(self.send, notice.id), store.mail)
         return None
 
     def send(self, notice_id: int) -> None:
@@ -385,6 +389,22 @@ class Deliver:
             store.outbox.sent(notice.id, parent.sent_to)
             self._say_below(notice, "sweep.exported", rows=str(written.rows), entities=str(written.entities))
 
+    def home(self, notice: Notice) -> None:
+        """Publish a person's App Home."""
+        store, now = self.desk.store, self.desk.clock()
+        until = self._held.get("home", now)
+        if until > now:  # Slack has just said so to another home of the same beat
+            store.outbox.later(notice.id, until)
+            return
+        store.outbox.sending(notice.id, now)
+        ready = self.drawing.homes.ready(notice, notice.rung)
+        if ready is None:
+            return
+        try:
+            self.drawing.homes.publish(self.client, ready)
+        except Exception as error:  # read by refusal_of
+            self._refused(notice, refusal_of(error))
+
     def _file_refused(self, notice: Notice, refusal: Refusal) -> None:
         if refusal.wait:
             self._later(notice, refusal)
@@ -503,4 +523,5 @@ _HOW = {
     "update": Deliver.update,
     "ephemeral": Deliver.ephemeral,
     "upload": Deliver.upload,
+    "home": Deliver.home,
 }

@@ -34,6 +34,7 @@ from handlers.access import NoAnswer, People
 from handlers.blocks import answers, audit, kit, thread
 from handlers.blocks.kit import Json, Message
 from handlers.blocks.view import AuditView
+from handlers.draw_home import DrawHome
 from handlers.draw_sweeps import SURFACES as SWEEPS
 from handlers.draw_sweeps import DrawSweeps
 from handlers.draw_tickets import SURFACES as TICKETS
@@ -67,6 +68,7 @@ class Draw:
     people: People
     tickets: DrawTickets
     sweeps: DrawSweeps
+    homes: DrawHome
 
     def metadata(self, notice: Notice) -> Json | None:
         """Slack metadata of a parent card: ids and a state, nothing private."""

@@ -137,7 +137,7 @@ def test_every_id_is_documented(name: str) -> None:
 
 def test_no_button_is_documented_that_is_not_there() -> None:
     """The table of buttons is the table of handlers."""
-    parts = ("The card", "The card of a ticket")
+    parts = ("The card", "The card of a ticket", "App Home")
     shown = [w for part in parts for cells in rows("docs/commands.md", part) for w in code(cells[1])]
     assert sorted(shown) == sorted({*handlers.ACTIONS})
 

@@ -11,6 +11,7 @@ from advisor.core.errors import StoreError
 from advisor.edges.store.connection import Connection, look
 from advisor.edges.store.decisions import Keeps, Presses
 from advisor.edges.store.entities import Entities
+from advisor.edges.store.homes import Homes
 from advisor.edges.store.journal import Deliveries, Log, verify, verify_lines
 from advisor.edges.store.outbox import Outbox
 from advisor.edges.store.reports import Reports
@@ -45,6 +46,7 @@ class Store:
         self.outbox = Outbox(self._db)
         self.deliveries = Deliveries(self._db)
         self.log = Log(self._db)
+        self.homes = Homes(self._db)
         try:
             self.reports.sweep_unfinished()
         except BaseException as error:

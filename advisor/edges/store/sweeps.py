@@ -374,6 +374,6 @@ def _part_of(row: Row) -> SweptAccount:
         rate=row["rate"],
         begun_at=maybe_moment(row["begun_at"]),
         ended_at=maybe_moment(row["ended_at"]),
-        next_at=moment(row["next_at"]),
+        next_at=maybe_moment(row["next_at"]),
         failure=failure_of(row["failure"]),
     )
