@@ -5,6 +5,7 @@ AuditError
 ├── StoreError             the database cannot be used
 │   ├── NewerDatabase      it was written by a newer release
 │   └── Held               another process holds it
+├── WorkerLost             the process that did a part of the work died: the part is to be done again
 └── AwsError               a call to AWS gave no answer that can be used
     ├── Refused            not allowed: names the permission and who was refused
     ├── Missing            no such entity, or no such report job in this session
@@ -44,6 +45,10 @@ class NewerDatabase(StoreError):
 
 class Held(StoreError):
     """Another process holds the database."""
+
+
+class WorkerLost(AuditError):
+    """Another process, or a cluster, went away before it gave its answer."""
 
 
 class AwsError(AuditError):
