@@ -157,10 +157,11 @@ def test_a_cluster_without_its_package_is_a_fault_of_the_settings(monkeypatch: p
         pools.pool("tcp://127.0.0.1:1", board())
 
 
-def test_a_cluster_that_is_not_there_loses_a_batch_and_no_more() -> None:
+def test_a_cluster_that_is_not_there_loses_a_batch_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is queued again until there is one."""
     if find_spec("distributed") is None:
         pytest.skip("distributed is not installed (requirements-dask.txt)")
+    monkeypatch.setattr(pools, "_CONNECT", 0.5)
     with pytest.raises(WorkerLost, match="no scheduler"):
         pools.pool("tcp://127.0.0.1:1", board()).submit(far.double, 1)
 

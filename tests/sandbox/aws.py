@@ -76,6 +76,7 @@ class Knobs:
 
     job_polls: int = 1
     job_result: str = "ok"  # ok | fail | stick
+    job_every: int = 1  # so ends every so manieth job
     page_size: int = 1000
     throttle: bool = False
     delay: float = 0.0

@@ -136,7 +136,7 @@ async def _run(batch: Batch, keys: Keys, place: Place, found: list[BatchResult])
 class _Expected:
     """Seconds that a report takes: what they really took, and until one is done, longer than any that is not yet."""
 
-    seconds: float = EXPECTED
+    seconds: float
     told: bool = False
 
     def not_yet(self, age: float, pause: float) -> None:
@@ -162,7 +162,7 @@ class _Collector:
         self._answered = False  # AWS took a call of this batch
         self._silent = 0  # calls in a row that it did not
         self._stopped: Failure | None = None
-        self._expected = _Expected()
+        self._expected = _Expected(EXPECTED)
 
     async def all(self, ends_in: float) -> BatchResult:
         """Every outcome; what is not there in so many seconds is left over."""
