@@ -11,10 +11,12 @@ from slack_bolt import App
 
 from handlers.actions import FOLLOWUPS, Listeners
 from handlers.presses import FORMS, VERBS, TicketListeners
+from handlers.sweep_presses import SweepListeners
 
 COMMAND = "/iam-audit"
 VIEWS = ("audit.new", "ticket.new", *FORMS)
-OPTIONS = ("audit.new.entity", "audit.breakdown", "ticket.keep.services")
+SWEEP_OPTIONS = ("sweep.audit", "sweep.ticket")
+OPTIONS = ("audit.new.entity", "audit.breakdown", "ticket.keep.services", *SWEEP_OPTIONS)
 ACTIONS = (
     "audit.breakdown",
     "audit.choose",
@@ -24,6 +26,9 @@ ACTIONS = (
     *FOLLOWUPS,
     *VERBS,
     *FORMS,
+    "sweep.cancel",
+    "sweep.export",
+    *SWEEP_OPTIONS,
 )
 
 
@@ -51,4 +56,11 @@ def register(app: App, on: Listeners) -> None:
     for action_id in FORMS:
         app.action(action_id)(of.on_form)
         app.view(action_id)(of.on_form_sent)
+    sweep = SweepListeners(on, of)
+    app.action("sweep.cancel")(sweep.on_cancel)
+    app.action("sweep.export")(sweep.on_export)
+    app.action("sweep.audit")(sweep.on_audit)
+    app.action("sweep.ticket")(sweep.on_ticket)
+    for action_id in SWEEP_OPTIONS:
+        app.options(action_id)(sweep.on_options)
     app.action(re.compile(r".*"))(on.on_unknown_button)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from advisor import readings
+from advisor.core.estate import Sweep
 from advisor.core.model import (
     TRACKED_DAYS,
     Account,
@@ -33,13 +34,22 @@ from handlers.access import NoAnswer, People
 from handlers.blocks import answers, audit, kit, thread
 from handlers.blocks.kit import Json, Message
 from handlers.blocks.view import AuditView
+from handlers.draw_sweeps import SURFACES as SWEEPS
+from handlers.draw_sweeps import DrawSweeps
 from handlers.draw_tickets import SURFACES as TICKETS
 from handlers.draw_tickets import DrawTickets
 from handlers.files import File
 
 log = logging.getLogger(__name__)
 
-RUNGS = {"audit.card": 1, "ticket.card": 1, "audit.services": 2, "audit.chart": 1, "audit.followup": 2}
+RUNGS = {
+    "audit.card": 1,
+    "ticket.card": 1,
+    "sweep.card": 1,
+    "audit.services": 2,
+    "audit.chart": 1,
+    "audit.followup": 2,
+}
 """How many plainer forms a surface has besides its richest; below the last one stands its bare text."""
 
 _BARS = 40
@@ -56,16 +66,19 @@ class Draw:
     desk: Desk
     people: People
     tickets: DrawTickets
+    sweeps: DrawSweeps
 
     def metadata(self, notice: Notice) -> Json | None:
         """Slack metadata of a parent card: ids and a state, nothing private."""
         store = self.desk.store
-        found: Request | Ticket | None
+        found: Request | Ticket | Sweep | None
         match notice.surface:
             case "audit.card":
                 found = store.requests.get(notice.row_id)
             case "ticket.card":
                 found = store.tickets.get(notice.row_id)
+            case "sweep.card":
+                found = store.sweeps.get(notice.row_id)
             case _:
                 return None
         card = notice.parent_id or notice.id
@@ -79,6 +92,8 @@ class Draw:
             message = known(self, notice, rung)
         elif notice.surface in TICKETS:
             message = self.tickets.message(notice, rung)
+        elif notice.surface in SWEEPS:
+            message = self.sweeps.message(notice, rung)
         else:
             return None
         if message and rung > RUNGS.get(notice.surface, 0):

@@ -11,7 +11,8 @@ from advisor.core.model import Account, Entity, Kind, Snapshot
 from advisor.edges.aws import Aws as Product
 from advisor.edges.aws import Raw, pacer
 from advisor.edges.aws.authorization import list_account
-from advisor.edges.aws.batch import Access, Batch, run
+from advisor.edges.aws.batch import Batch, run
+from advisor.edges.aws.sessions import Access
 from tests.sandbox import world as story
 from tests.sandbox.aws import Aws
 

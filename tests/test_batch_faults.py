@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 import pytest
 
 from advisor.core.model import Entity, Failure, Granularity, Kind
-from advisor.edges.aws import Raw, batch, pacer
+from advisor.edges.aws import Raw, pacer
 from advisor.edges.aws.authorization import list_account
-from advisor.edges.aws.batch import Access, Batch, BatchResult, Outcome, run
+from advisor.edges.aws.batch import Batch, BatchResult, Outcome, run
+from advisor.edges.aws.sessions import Access
 from tests.sandbox import world as story
 from tests.sandbox.aws import Aws, Fault
 
@@ -37,9 +38,7 @@ ROLES = (
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sandbox makes its reports at once, and a limit here lasts a moment."""
-    monkeypatch.setattr(batch, "EXPECTED", 0.05)
-    monkeypatch.setattr(batch, "SOON", 0.02)
+    """A limit here lasts a moment."""
     monkeypatch.setattr(pacer, "START", 200.0)
     monkeypatch.setattr(pacer, "LEAST", 30.0)
 
@@ -58,7 +57,8 @@ def role(name: str, account: str = story.PROD) -> Entity:
 
 def of(access: Access, *names: str, **more: object) -> Batch:
     entities = tuple(role(n, access.account) for n in names or ROLES)
-    return Batch(access, entities, **more)  # type: ignore[arg-type]
+    quick = {"looks_after": 0.05, "looks_every": 0.02}  # the sandbox makes its reports at once
+    return Batch(access, entities, **quick | more)  # type: ignore[arg-type]
 
 
 def kinds(result: BatchResult) -> list[str]:
@@ -121,7 +121,7 @@ def test_credentials_that_end_in_the_middle_hand_back_the_rest(
     monkeypatch.setattr(pacer, "FASTER", 0.0)
     there = replace(access, account=story.DEV)
     found = [s.entity for s in list_account(there).snapshots()]
-    first = Batch(there, tuple(found))
+    first = Batch(there, tuple(found), looks_after=0.05, looks_every=0.02)
     gets = iter(range(100))
 
     def after_two(operation: str, phase: str) -> Fault | None:

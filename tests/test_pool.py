@@ -19,8 +19,9 @@ from advisor.core.errors import ConfigError, WorkerLost
 from advisor.edges import pool as pools
 from advisor.edges.aws import Raw
 from advisor.edges.aws.authorization import list_account
-from advisor.edges.aws.batch import Access, Batch, run
+from advisor.edges.aws.batch import Batch, run
 from advisor.edges.aws.pacer import Board
+from advisor.edges.aws.sessions import Access
 from advisor.edges.pool import Pool
 from tests import far
 from tests.sandbox import world as story
@@ -52,7 +53,7 @@ def until(true: Callable[[], bool]) -> bool:
 
 @pytest.fixture
 def pool() -> Iterator[Pool]:
-    made = Pool(pools.here(board(), processes=2))
+    made = Pool(pools.here(board(), processes=2), width=2)
     yield made
     made.stop()
 

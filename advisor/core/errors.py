@@ -86,7 +86,7 @@ class Refused(AwsError):
 
 
 class Missing(AwsError):
-    """AWS said NoSuchEntity."""
+    """AWS said NoSuchEntity, or that there is no credential report (any more)."""
 
     code = "missing"
 
@@ -122,7 +122,7 @@ class Expired(Transient):
 
 
 class Busy(Transient):
-    """AWS said EntityTemporarilyUnmodifiable or ConcurrentModification: nothing was written."""
+    """AWS said EntityTemporarilyUnmodifiable or ConcurrentModification (nothing was written), or ReportInProgress."""
 
     code = "busy"
 

@@ -46,12 +46,18 @@ class Catalogue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement, read with single values as lists. `blanket`: any resource, no condition."""
+    """One statement, read with single values as lists. `resources` is empty where it has none, or NotResource."""
 
     allow: bool
     actions: tuple[str, ...]
     not_actions: tuple[str, ...]
-    blanket: bool
+    resources: tuple[str, ...]
+    conditional: bool
+
+    @property
+    def blanket(self) -> bool:
+        """Whether it speaks of any resource, unconditionally."""
+        return "*" in self.resources and not self.conditional
 
     def services(self, catalogue: Catalogue) -> frozenset[str]:
         """The services of which this statement names at least one action."""
@@ -93,7 +99,8 @@ def _statement(raw: dict[str, object]) -> Statement:
         allow=raw.get("Effect") == "Allow",
         actions=tuple(str(a) for a in _listed(raw.get("Action"))),
         not_actions=tuple(str(a) for a in _listed(raw.get("NotAction"))),
-        blanket="*" in _listed(raw.get("Resource")) and not raw.get("Condition"),
+        resources=tuple(str(r) for r in _listed(raw.get("Resource"))),
+        conditional=bool(raw.get("Condition")),
     )
 
 

@@ -151,15 +151,16 @@ CREATE INDEX schedule_due ON schedule (due_at) WHERE ended_at IS NULL;
 CREATE TABLE sweep (
     id INTEGER PRIMARY KEY, user TEXT NOT NULL, channel TEXT NOT NULL, asked TEXT NOT NULL, state TEXT NOT NULL,
     created_at TEXT NOT NULL, next_at TEXT NOT NULL, accounts TEXT NOT NULL DEFAULT '[]',
-    schedule_id INTEGER NOT NULL DEFAULT 0, begun_at TEXT, ended_at TEXT, card_id INTEGER REFERENCES notice(id),
-    drawn_at TEXT, revision INTEGER NOT NULL DEFAULT 0, by TEXT NOT NULL DEFAULT '', tries INTEGER NOT NULL DEFAULT 0,
-    failure TEXT
+    schedule_id INTEGER NOT NULL DEFAULT 0, silent INTEGER NOT NULL DEFAULT 0, begun_at TEXT, ended_at TEXT,
+    card_id INTEGER REFERENCES notice(id), drawn_at TEXT, revision INTEGER NOT NULL DEFAULT 0,
+    stop_by TEXT NOT NULL DEFAULT '', by TEXT NOT NULL DEFAULT '', tries INTEGER NOT NULL DEFAULT 0, failure TEXT
 );
 CREATE INDEX sweep_unfinished ON sweep (state) WHERE state IN ('queued', 'running');
 CREATE TABLE sweep_account (
     sweep_id INTEGER NOT NULL REFERENCES sweep(id), account TEXT NOT NULL, alias TEXT NOT NULL, state TEXT NOT NULL,
-    total INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0, rate REAL NOT NULL DEFAULT 0,
-    begun_at TEXT, ended_at TEXT, next_at TEXT, failure TEXT, facts TEXT NOT NULL DEFAULT '',
+    total INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,
+    gone INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0, rate REAL NOT NULL DEFAULT 0,
+    begun_at TEXT, ended_at TEXT, next_at TEXT NOT NULL, failure TEXT, facts TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (sweep_id, account)
 ) WITHOUT ROWID;
 CREATE TABLE sweep_entity (
@@ -191,7 +192,7 @@ CREATE TABLE score (
     report_id INTEGER PRIMARY KEY REFERENCES report(id), entity_id INTEGER NOT NULL REFERENCES entity(id),
     account TEXT NOT NULL, at TEXT NOT NULL, newest INTEGER NOT NULL DEFAULT 1, granted INTEGER NOT NULL,
     used INTEGER NOT NULL, stale INTEGER NOT NULL, untracked INTEGER NOT NULL, could_go INTEGER NOT NULL,
-    risk INTEGER NOT NULL, privileged INTEGER NOT NULL, privileged_used INTEGER NOT NULL,
+    risk INTEGER NOT NULL, heaviest INTEGER NOT NULL DEFAULT 0, privileged INTEGER NOT NULL, privileged_used INTEGER NOT NULL,
     young INTEGER NOT NULL, protected INTEGER NOT NULL, best TEXT NOT NULL
 );
 CREATE INDEX score_of_entity ON score (entity_id, at);

@@ -26,6 +26,9 @@ R = TypeVar("R")
 IDLE = 300.0
 """Seconds without work after which the processes are ended; a spawned one begins within a second."""
 
+WIDE = 64
+"""Batches at a time on a cluster: more than it has workers is no harm, they wait for one."""
+
 _CONNECT = 5
 """Seconds that a scheduler may take to answer."""
 
@@ -48,9 +51,13 @@ def crew(executor: Executor) -> Crew:
 
 
 class Pool:
-    """Runs plain functions somewhere else. Processes begin with the first one and end when there is nothing to do."""
+    """Runs plain functions somewhere else. Processes begin with the first one and end when there is nothing to do.
 
-    def __init__(self, make: Callable[[], Crew], idle: float = IDLE) -> None:
+    `width` is how many are worth beginning at a time; it never changes.
+    """
+
+    def __init__(self, make: Callable[[], Crew], width: int = 1, idle: float = IDLE) -> None:
+        self.width = width
         self._make = make
         self._idle = idle
         self._lock = threading.RLock()  # an executor that is shut down may call back at once
@@ -125,13 +132,13 @@ class Pool:
                 self._drop(self._crew)
 
 
-def here(board: pacer.Board, processes: int = 0) -> Callable[[], Crew]:
-    """Processes of this machine, as many as it has cores unless said otherwise."""
+def here(board: pacer.Board, processes: int) -> Callable[[], Crew]:
+    """Processes of this machine."""
 
     def make() -> Crew:
         return crew(
             ProcessPoolExecutor(
-                processes or os.cpu_count() or 1,
+                processes,
                 mp_context=get_context("spawn"),
                 initializer=_enter,
                 initargs=(board,),
@@ -176,5 +183,8 @@ def cluster(address: str) -> Callable[[], Crew]:
 
 
 def pool(dask: str | None, board: pacer.Board) -> Pool:
-    """The pool of the settings."""
-    return Pool(cluster(dask) if dask else here(board))
+    """The pool of the settings: the cluster, or as many processes as this machine has cores."""
+    if dask:
+        return Pool(cluster(dask), width=WIDE)
+    cores = os.cpu_count() or 1
+    return Pool(here(board, cores), width=cores)

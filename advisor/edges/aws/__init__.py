@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from advisor.core.credentials import CredentialReport
 from advisor.core.errors import AwsError, Expired, Invalid, ReportFailed, Throttled
 from advisor.core.model import (
     Account,
@@ -26,11 +27,11 @@ from advisor.core.model import (
     aws_owned,
 )
 from advisor.core.removal import Standing, Step
-from advisor.edges.aws import entities, standing
+from advisor.edges.aws import credentials, entities, standing
 from advisor.edges.aws.errors import call
 from advisor.edges.aws.pacer import Board
 from advisor.edges.aws.pages import Method, items, pages
-from advisor.edges.aws.sessions import PATIENCE, Identity, Session, Sessions
+from advisor.edges.aws.sessions import PATIENCE, Access, Identity, Session, Sessions
 from advisor.edges.aws.writer import Writer
 
 __all__ = ["PATIENCE", "Aws", "Identity", "Raw", "Session"]
@@ -72,6 +73,7 @@ class Aws:
             patience=patience,
         )
         self._clock = clock
+        self._patience = patience
         self._documents: entities.Documents = {}
         self._board = board  # where sweeps see that a person waits
         self.read_role = read_role
@@ -92,6 +94,11 @@ class Aws:
     def remembered(self, word: str) -> str:
         """The number of an account by its alias or number, from memory only."""
         return self._sessions.remembered(word)
+
+    def access(self, account: str) -> Access:
+        """How another process comes into an account. Raises AwsError where AWS does not say who the bot is."""
+        me = self._sessions.identity()
+        return Access(account, me.account, me.partition, self.read_role, self._patience)
 
     def session(self, account: str) -> Session:
         """The session of now in an account."""
@@ -241,6 +248,12 @@ class Aws:
     def listing(self, session: Session) -> Iterator[Entity]:
         """Every role, user, group, customer managed policy and attached AWS managed policy of an account."""
         return entities.listing(session)
+
+    def credential_report(
+        self, session: Session, deadline: datetime, pause: Callable[[float], object]
+    ) -> CredentialReport:
+        """Keys, passwords and MFA of an account's users; waits with `pause` until `deadline`, then raises Busy."""
+        return credentials.read(session, deadline=deadline, clock=self._clock, pause=pause)
 
     def holders(self, session: Session, policy_arn: str) -> tuple[str, ...]:
         """Who has a managed policy: "role/NAME", "user/NAME", "group/NAME"."""

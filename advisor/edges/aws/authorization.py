@@ -19,11 +19,11 @@ from typing import Any
 from advisor.core.errors import AwsError, Missing, Transient
 from advisor.core.model import Entity, Failure, Kind, Policy, PolicyKind, Snapshot, aws_owned
 from advisor.edges.aws import entities
-from advisor.edges.aws.batch import Access, sessions_of
+from advisor.edges.aws.batch import sessions_of
 from advisor.edges.aws.entities import Documents, entity_of, tags_of, text_of
 from advisor.edges.aws.errors import call
 from advisor.edges.aws.pages import Method, items, pages
-from advisor.edges.aws.sessions import Session
+from advisor.edges.aws.sessions import Access, Session
 
 PATIENT = 600.0
 """Seconds for which one call is made again while AWS limits the rate or does not answer."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -20,7 +21,7 @@ from advisor.core.policy import allowed_services, grants
 from advisor.edges.aws import Raw
 from advisor.edges.aws.lean import GET, Iam
 from advisor.edges.aws.pacer import Pacer, pacer
-from advisor.edges.aws.sessions import PATIENCE, Identity, Keys, Place, Sessions
+from advisor.edges.aws.sessions import Access, Identity, Keys, Place, Sessions
 from advisor.edges.catalogue import IamCatalogue
 
 T = TypeVar("T")
@@ -45,26 +46,14 @@ EXPECTED = 1.2
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
-    """How a process comes into an account: by the read role, from whoever it is itself. No credentials.
-
-    `own` is the account of the bot's identity, where no role is assumed. `patience` is seconds a call may take.
-    """
-
-    account: str
-    own: str
-    partition: str
-    read_role: str
-    patience: float = PATIENCE
-
-
-@dataclass(frozen=True, slots=True)
 class Batch:
     """What one process does at a time.
 
     `policies` are those of each entity, in the same order, and say what grants each service; empty: not asked.
     `rate` is in calls a second and operation, as the last batch of the account reached it (0: unknown, begin low).
-    `ends_in` and `job_seconds` are the seconds that the batch, and one report, may take.
+    `ends_in` and `job_seconds` are the seconds that the batch, and one report, may take; after `begins_for` seconds no
+    report is begun any more, and what was begun is read to its end. `looks_after` are the seconds after which a first
+    report is looked for, `looks_every` those between the first looks.
     """
 
     access: Access
@@ -74,6 +63,9 @@ class Batch:
     rate: float = 0.0
     ends_in: float = 2400.0
     job_seconds: float = 900.0
+    begins_for: float = 2400.0
+    looks_after: float = EXPECTED
+    looks_every: float = SOON
 
 
 Outcome = Raw | Failure | None
@@ -96,18 +88,32 @@ class BatchResult:
 
 def run(batch: Batch) -> BatchResult:
     """Audit a batch of entities. Raises no AwsError: whatever AWS does is in the result."""
-    access = batch.access
+    return run_all([batch])[0]
+
+
+def run_all(batches: Sequence[Batch]) -> list[BatchResult]:
+    """Audit batches of several accounts side by side: each waits mostly for AWS, and none for another."""
+    with ThreadPoolExecutor(_DOORS) as hands:
+        entered = list(hands.map(_enter, (b.access for b in batches)))
+    found: dict[int, BatchResult] = {}
+    # Not as what the coroutine returns: asyncio.run would make its whole text once more for a signal's name.
+    asyncio.run(_run_all(batches, entered, found))
+    return [found[n] for n in range(len(batches))]
+
+
+_DOORS = 8
+"""Accounts that are entered at the same time: each makes a client, which takes a tenth of a second."""
+
+_Entered = tuple[Keys, Place] | Failure
+
+
+def _enter(access: Access) -> _Entered:
     try:
         sessions = sessions_of(access)
         keys = sessions.keys(access.account)
-        place = sessions.place(keys)
+        return keys, sessions.place(keys)
     except AwsError as error:
-        failure = error.failure()
-        return BatchResult((None,) * len(batch.entities), stopped=failure, rate=batch.rate)
-    found: list[BatchResult] = []
-    # Not as what the coroutine returns: asyncio.run would make its whole text once more for a signal's name.
-    asyncio.run(_run(batch, keys, place, found))
-    return found[0]
+        return error.failure()
 
 
 def sessions_of(access: Access) -> Sessions:
@@ -124,12 +130,25 @@ def sessions_of(access: Access) -> Sessions:
     )
 
 
-async def _run(batch: Batch, keys: Keys, place: Place, found: list[BatchResult]) -> None:
+async def _run_all(
+    batches: Sequence[Batch], entered: Sequence[_Entered], found: dict[int, BatchResult]
+) -> None:
+    async def one(place: int) -> None:
+        batch, door = batches[place], entered[place]
+        if isinstance(door, Failure):
+            found[place] = BatchResult((None,) * len(batch.entities), stopped=door, rate=batch.rate)
+        else:
+            found[place] = await _run(batch, *door)
+
+    await asyncio.gather(*(one(place) for place in range(len(batches))))
+
+
+async def _run(batch: Batch, keys: Keys, place: Place) -> BatchResult:
     ends_in = batch.ends_in
     if keys.ends_at is not None:
         ends_in = min(ends_in, (keys.ends_at - datetime.now(UTC)).total_seconds() - MARGIN)
     async with Iam(batch.access.account, keys, place, batch.access.patience) as iam:
-        found.append(await _Collector(batch, iam).all(ends_in))
+        return await _Collector(batch, iam).all(ends_in)
 
 
 @dataclass(slots=True)
@@ -162,14 +181,20 @@ class _Collector:
         self._answered = False  # AWS took a call of this batch
         self._silent = 0  # calls in a row that it did not
         self._stopped: Failure | None = None
-        self._expected = _Expected(EXPECTED)
+        self._expected = _Expected(batch.looks_after)
+        self._begun: set[asyncio.Task[Outcome] | None] = set()
 
     async def all(self, ends_in: float) -> BatchResult:
         """Every outcome; what is not there in so many seconds is left over."""
         self._tasks = [asyncio.create_task(self._outcome(entity)) for entity in self._batch.entities]
-        clock = asyncio.get_running_loop().call_later(max(0.0, ends_in), self._end)
+        loop = asyncio.get_running_loop()
+        clocks = (
+            loop.call_later(max(0.0, ends_in), self._end),
+            loop.call_later(self._batch.begins_for, self._begin_no_more),
+        )
         await asyncio.wait(self._tasks)
-        clock.cancel()
+        for clock in clocks:
+            clock.cancel()
         outcomes = [None if t.cancelled() else t.result() for t in self._tasks]
         if self._stopped and not self._answered and self._stopped.code != Expired.code:
             # Nobody ever answered: there is nothing to hope for from the rest either.
@@ -187,6 +212,12 @@ class _Collector:
         self._stopped = self._stopped or why
         for task in self._tasks:
             task.cancel()
+
+    def _begin_no_more(self) -> None:
+        """Leave over whatever has not begun; what has is read."""
+        for task in self._tasks:
+            if task not in self._begun:
+                task.cancel()
 
     async def _outcome(self, entity: Entity) -> Outcome:
         try:
@@ -208,17 +239,19 @@ class _Collector:
             return error.failure(TRIES if isinstance(error, Unreachable) else 1)
 
     async def _begin(self, entity: Entity) -> str:
-        return await self._ask(
+        job = await self._ask(
             self._generates, lambda: self._iam.generate(entity.arn, self._batch.granularity.value)
         )
+        self._begun.add(asyncio.current_task())
+        return job
 
     async def _read(self, job: str) -> Raw:
         """A whole report, polled late and then more and more seldom. Raises TimeoutError where it never ends."""
         begun = time.monotonic()
         while (left := begun + self._expected.seconds - time.monotonic()) > 0:  # noqa: ASYNC110  # it may change
-            await asyncio.sleep(left if self._expected.told else min(left, SOON))
+            await asyncio.sleep(left if self._expected.told else min(left, self._batch.looks_every))
         self._gets.bucket.begin_like(self._generates.bucket)
-        pause = SOON
+        pause = self._batch.looks_every
         while (first := await self._ask(self._gets, lambda: self._iam.page(job, ""))) is None:
             age = time.monotonic() - begun
             if age > self._batch.job_seconds:
@@ -257,7 +290,7 @@ class _Collector:
                 self._note_silence(error)
                 if tries == TRIES:
                     raise
-                await asyncio.sleep(SOON * 2**tries)
+                await asyncio.sleep(self._batch.looks_every * 2**tries)
             except Refused as error:
                 self._note_silence(error)
                 raise

@@ -13,6 +13,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
 )
+from botocore.parsers import ResponseParserError
 
 from advisor.core.errors import AwsError, Busy, Expired, Invalid, Missing, Refused, Throttled, Unreachable
 
@@ -39,7 +40,10 @@ _CODES: dict[str, type[AwsError]] = {
     "SlowDown": Throttled,
     "EntityTemporarilyUnmodifiable": Busy,
     "ConcurrentModification": Busy,
+    "ReportInProgress": Busy,
     "NoSuchEntity": Missing,
+    "ReportNotPresent": Missing,
+    "ReportExpired": Missing,
     "InvalidInput": Invalid,
     "ValidationError": Invalid,
     "MalformedInput": Invalid,
@@ -58,7 +62,7 @@ def call(
         raise translated(error.response, permission, account) from error
     except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
         raise Refused(permission, "the bot has no AWS credentials", account=account) from error
-    except BotoCoreError as error:  # timeouts, resets, half a body: the words name no secret
+    except (BotoCoreError, ResponseParserError) as error:  # timeouts, resets, half a body
         raise Unreachable(permission, f"{type(error).__name__}", account=account) from error
 
 

@@ -39,6 +39,20 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """How a process comes into an account: by the read role, from whoever it is itself. No credentials.
+
+    `own` is the account of the bot's identity, where no role is assumed. `patience` is seconds a call may take.
+    """
+
+    account: str
+    own: str
+    partition: str
+    read_role: str
+    patience: float = PATIENCE
+
+
+@dataclass(frozen=True, slots=True)
 class Keys:
     """One fixed set of credentials. It stays in the process that asked for it."""
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from pydantic import TypeAdapter
 
+from advisor.core.findings import AccountFindings
 from advisor.core.model import (
     ActionRow,
     Asked,
@@ -45,6 +46,7 @@ from advisor.edges.store.connection import Row
 _PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
 _STEP: TypeAdapter[Step] = TypeAdapter(Step)
 _MOVED: TypeAdapter[tuple[Moved, ...]] = TypeAdapter(tuple[Moved, ...])
+_FINDINGS: TypeAdapter[AccountFindings] = TypeAdapter(AccountFindings)
 
 
 def stamp(at: datetime) -> str:
@@ -219,6 +221,16 @@ def dump_plan(plan: Plan) -> str:
 def dump_step(step: Step) -> str:
     """A step as JSON."""
     return _STEP.dump_json(step).decode()
+
+
+def dump_findings(findings: AccountFindings) -> str:
+    """What a sweep found in an account, as JSON."""
+    return _FINDINGS.dump_json(findings, exclude_defaults=True).decode()
+
+
+def findings_of(text: str) -> AccountFindings:
+    """What `dump_findings` wrote."""
+    return _FINDINGS.validate_json(text)
 
 
 def dump_moved(moved: Sequence[Moved]) -> str:
