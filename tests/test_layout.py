@@ -95,6 +95,8 @@ def test_the_core_imports_the_standard_library_and_itself(path: Path) -> None:
         (("pydantic",), ("advisor/edges/config.py", "advisor/edges/store/rows.py")),
         (("pydantic_settings",), ("advisor/edges/config.py",)),
         (("matplotlib",), ("advisor/edges/chart_png.py",)),
+        (("aiohttp",), ("advisor/edges/aws/lean.py",)),
+        (("distributed",), ("advisor/edges/pool.py",)),
         (("slack_bolt", "slack_sdk", "handlers"), ("handlers", "bot.py")),
         (("waitress",), ("handlers/transport.py", "bot.py")),
         (("tests", "moto"), ()),

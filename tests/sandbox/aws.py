@@ -80,6 +80,7 @@ class Knobs:
     job_polls: int = 1
     job_result: str = "ok"  # ok | fail | stick
     failing: dict[str, int] = field(default_factory=dict)  # so many jobs of an ARN end as FAILED
+    job_every: int = 1  # so ends every so manieth job
     credential_polls: int = 1  # so many answers that a credential report is not ready
     page_size: int = 1000
     throttle: bool = False
