@@ -10,6 +10,7 @@ import re
 from slack_bolt import App
 
 from handlers.actions import FOLLOWUPS, Listeners
+from handlers.asking import BUTTONS, EXPORT, RETRY, QuestionListeners
 from handlers.presses import FORMS, VERBS, TicketListeners
 
 COMMAND = "/iam-audit"
@@ -24,6 +25,7 @@ ACTIONS = (
     *FOLLOWUPS,
     *VERBS,
     *FORMS,
+    *BUTTONS,
 )
 
 
@@ -51,4 +53,7 @@ def register(app: App, on: Listeners) -> None:
     for action_id in FORMS:
         app.action(action_id)(of.on_form)
         app.view(action_id)(of.on_form_sent)
+    asked = QuestionListeners(on)
+    app.action(EXPORT)(asked.on_export)
+    app.action(RETRY)(asked.on_retry)
     app.action(re.compile(r".*"))(on.on_unknown_button)

@@ -261,6 +261,10 @@ _SAID = {
         "The result of this card is not kept any more",
         "Press Refresh on it, then open a ticket. Nothing was changed.",
     ),
+    "question_running": (
+        "This question is not waiting for another try",
+        "Its card says what stands. Nothing was started twice.",
+    ),
     "noted": ("It is under way", "The answer comes in the thread of the card."),
 }
 

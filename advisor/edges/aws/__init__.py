@@ -28,6 +28,7 @@ from advisor.core.model import (
 from advisor.core.removal import Standing, Step
 from advisor.edges.aws import entities, standing
 from advisor.edges.aws.errors import call
+from advisor.edges.aws.organizations import Organizations
 from advisor.edges.aws.pages import Method, items, pages
 from advisor.edges.aws.sessions import PATIENCE, Identity, Session, Sessions
 from advisor.edges.aws.writer import Writer
@@ -73,6 +74,7 @@ class Aws:
         self._documents: entities.Documents = {}
         self.read_role = read_role
         self.writer = Writer(self._sessions, write_role)
+        self.organizations = Organizations(self._sessions)
 
     def identity(self) -> Identity:
         """Who the bot is at AWS."""

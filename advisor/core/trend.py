@@ -1,0 +1,139 @@
+"""How grants and use developed: sums by day, and what became of one entity from report to report. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from itertools import groupby
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One day. Counts are services of reports; `could_go` is None where nobody judged the report of then."""
+
+    day: date
+    granted: int
+    used: int
+    could_go: int | None = None
+    entities: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one report of an entity came to."""
+
+    entity_id: int
+    at: datetime
+    granted: int
+    used: int
+    could_go: int
+
+
+class Did(StrEnum):
+    """What a ticket did to an entity."""
+
+    APPLIED = "applied"
+    BY_HAND = "by_hand"  # advice that an audit found carried out
+    ROLLED_BACK = "rolled_back"
+    PARTLY_BACK = "partly_back"
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A change that was carried out, or put back."""
+
+    ticket: int
+    at: datetime
+    did: Did
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One report of an entity, with what changed since the one before: (what, services), only where something did.
+
+    `stored` is False where only its counts are kept.
+    """
+
+    at: datetime
+    granted: int
+    used: int
+    stale: int
+    could_go: int | None
+    changes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    stored: bool = True
+
+    @property
+    def never(self) -> int:
+        """Services with no attempt seen."""
+        return self.granted - self.used - self.stale
+
+
+@dataclass(frozen=True, slots=True)
+class EntityPast:
+    """The answer to `history` of an entity, oldest report first."""
+
+    entity_id: int
+    days: int
+    turns: tuple[Turn, ...]
+    carried: tuple[Carried, ...] = ()
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """The last report of each day."""
+        by_day = {t.at.astimezone(UTC).date(): t for t in self.turns}
+        return tuple(Point(d, t.granted, t.used, t.could_go) for d, t in by_day.items())
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPast:
+    """The answer to `history` of an account: sums over its entities, oldest day first."""
+
+    account: str
+    points: tuple[Point, ...]
+    carried: tuple[Carried, ...] = ()
+
+
+def daily(seen: Iterable[Seen], gone: Mapping[int, datetime]) -> tuple[Point, ...]:
+    """For each day with a report: sums over the last report of every entity until then, gone ones left out."""
+    last: dict[int, Seen] = {}
+    points = []
+    for day, reports in groupby(sorted(seen, key=lambda s: s.at), key=lambda s: s.at.astimezone(UTC).date()):
+        last |= {s.entity_id: s for s in reports}
+        here = [s for i, s in last.items() if i not in gone or gone[i].astimezone(UTC).date() > day]
+        last = {s.entity_id: s for s in here}
+        sums = (sum(s.granted for s in here), sum(s.used for s in here), sum(s.could_go for s in here))
+        points.append(Point(day, *sums, entities=len(here)))
+    return tuple(points)
+
+
+def dump(past: EntityPast | AccountPast) -> str:
+    """An answer as JSON."""
+    return json.dumps(asdict(past), default=date.isoformat, ensure_ascii=False)
+
+
+def load(text: str) -> EntityPast | AccountPast:
+    """What `dump` wrote."""
+    found = json.loads(text)
+    carried = tuple(
+        Carried(**{**c, "at": datetime.fromisoformat(c["at"]), "did": Did(c["did"])})
+        for c in found["carried"]
+    )
+    if "account" in found:
+        points = tuple(Point(**{**p, "day": date.fromisoformat(p["day"])}) for p in found["points"])
+        return AccountPast(found["account"], points, carried)
+    turns = tuple(
+        Turn(
+            **{
+                **t,
+                "at": datetime.fromisoformat(t["at"]),
+                "changes": tuple((what, tuple(names)) for what, names in t["changes"]),
+            }
+        )
+        for t in found["turns"]
+    )
+    return EntityPast(found["entity_id"], found["days"], turns, carried)
