@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.sandbox import organizations
 from tests.sandbox import world as story
 from tests.sandbox.aws import Aws
 from tests.sandbox.slack import Fault
-from tests.scenarios.stage import Stage, words
+from tests.scenarios.stage import Died, Points, Stage, words, worlds
 
 MANAGEMENT = story.PROD
 
@@ -247,9 +248,14 @@ def test_no_such_place(org: Stage, target: str) -> None:
     assert "GenerateOrganizationsAccessReport" not in org.aws.operations()
 
 
-@pytest.mark.parametrize("error", ["Throttling", "ServiceFailure"])
 @pytest.mark.parametrize(
-    "call", ["DescribeOrganization", "GenerateOrganizationsAccessReport", "GetOrganizationsAccessReport"]
+    ("call", "error"),
+    [
+        ("DescribeOrganization", "ServiceFailure"),
+        ("GenerateOrganizationsAccessReport", "ServiceFailure"),
+        ("GetOrganizationsAccessReport", "Throttling"),
+        ("GetOrganizationsAccessReport", "ServiceFailure"),
+    ],
 )
 def test_a_passing_fault(org: Stage, call: str, error: str) -> None:
     """Tried again until it works; nobody has to press anything."""
@@ -301,9 +307,14 @@ def test_slack_is_silent(org: Stage) -> None:
     org.slack.fail("users.info", error="internal_error", times=3)
     org.say("org")
     assert "were not used" in words(org.card())
-    org.slack.fail("users.info", error="internal_error", times=None)
+    org.slack.fail("users.info", error="internal_error", times=1000)
     org.now += timedelta(hours=1)
-    org.say("org", story.BOB)
+    org.slack.command(story.BOB, story.SECURITY, "org")
+    for _ in range(8):
+        org.beat()
+        org.now += timedelta(seconds=45)
+    org.slack.faults.clear()
+    org.settle()
     assert "It could not be checked who you are" in words(org.slack.ephemerals(story.BOB)[-1])
 
 
@@ -359,3 +370,42 @@ def test_a_post_whose_answer_is_lost(org: Stage) -> None:
     org.say("org")
     assert len(org.cards()) == 1
     assert "were not used" in words(org.card())
+
+
+def _until_it_dies(stage: Stage, points: Points) -> bool:
+    """Ask, export, settle; when the process dies, start again and settle. Says whether the asking was acknowledged."""
+    acknowledged = False
+    try:
+        with worlds(points):
+            stage.restart()
+            acknowledged = stage.slack.command(story.ALICE, story.SECURITY, "org").ok
+            stage.settle()
+            stage.press("question.export")
+    except Died:
+        stage.restart()
+        stage.settle()
+    return acknowledged
+
+
+@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.long)])
+def test_dying_anywhere(org: Stage, tmp_path: Path, step: int) -> None:
+    """Killed at every moment at which the world is another: one answered card, one table, files at most once."""
+    n, total = 1 - step, 0
+    while not total:
+        n += step
+        for kept in (org.slack.state.messages, org.slack.state.files, org.aws.jobs):
+            kept.clear()
+        org.end()
+        org.path, points = tmp_path / f"die{n}.db", Points(n)
+        acknowledged = _until_it_dies(org, points)
+        where = f"died at point {n}: {points.trace[-1]}"
+        assert len(org.cards()) == 1 or (not org.cards() and not acknowledged), where
+        for card in org.cards():
+            assert "were not used" in words(card), where
+            assert card["metadata"]["event_payload"]["state"] == "done", where
+            tables = [m for m in org.thread() if m["text"].startswith("Services allowed in")]
+            assert len(tables) in {1, 2}, where  # a reply whose answer was lost may come twice
+            assert len({f["name"] for f in org.slack.state.files.values() if f["shared"]}) in {0, 2}, where
+        if points.count < n:
+            total = points.count
+    assert total > 15
