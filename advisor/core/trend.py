@@ -113,7 +113,11 @@ def daily(seen: Iterable[Seen], gone: Mapping[int, datetime]) -> tuple[Point, ..
 
 def dump(past: EntityPast | AccountPast) -> str:
     """An answer as JSON."""
-    return json.dumps(asdict(past), default=date.isoformat, ensure_ascii=False)
+    return json.dumps(asdict(past), default=_iso, ensure_ascii=False)
+
+
+def _iso(value: date | datetime) -> str:
+    return value.isoformat()  # date's own would cut the time off a datetime
 
 
 def load(text: str) -> EntityPast | AccountPast:

@@ -139,7 +139,7 @@ def _trend(spec: dict[str, Any], plt: Any) -> Any:
 
 def _label_ends(axes: Any, ends: list[tuple[int, str, str]], most: int) -> None:
     """The last number of each line beside it; lines that end close together have their words apart."""
-    place = -most
+    place: float = -most
     for value, label, colour in sorted(ends):
         place = max(value, place + most * 0.08)
         where = {"xycoords": ("axes fraction", "data"), "va": "center", "annotation_clip": False}

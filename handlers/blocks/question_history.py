@@ -64,18 +64,47 @@ def card(view: QuestionView) -> Message:
     if more > 0:
         shown.append(kit.section(kit.text(f"and {words.some(more, 'earlier change')} in the thread")))
     if not shown:
-        shown = [
-            kit.section(kit.text("No report differs from the one before, and no ticket was carried out."))
-        ]
+        shown = [kit.section(kit.text(_quiet(past)))]
     blocks: list[Any] = [
         kit.header(kit.clip(headline(view), 150)),
-        kit.rich(kit.bullets(shown)),
+        kit.rich(_numbers(past), kit.bullets(shown)),
         kit.small(_note(past)),
         kit.actions(kit.button("Export CSV", EXPORT, view.question.id)),
         kit.context(*whose(view), kit.plain(_where(view, past), 200)),
     ]
     said = f" Last: {_day(lines[0][0])}, {_first_small(lines[0][1])}." if lines else ""
     return Message(f"{headline(view)}.{said}", blocks)
+
+
+def _numbers(past: EntityPast | AccountPast) -> Any:
+    """Granted, used and what could go: now, and on the first day."""
+    first, last = past.points[0], past.points[-1]
+    parts = []
+    for n, (label, now, then) in enumerate(
+        (
+            ("Granted", last.granted, first.granted),
+            ("Used", last.used, first.used),
+            ("Could go", last.could_go, first.could_go),
+        )
+    ):
+        before = f" ({_number(then)} then)" if first.day != last.day and then is not None else ""
+        parts += [kit.text(f"{' · ' if n else ''}{label} ", bold=True), kit.text(f"{_number(now)}{before}")]
+    return kit.section(*parts)
+
+
+def _number(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"
+
+
+def _quiet(past: EntityPast | AccountPast) -> str:
+    """Nothing to list, and what that means."""
+    if isinstance(past, AccountPast):
+        return "No ticket was carried out here."
+    if any(not t.stored for t in past.turns):
+        return "Which services changed is not known where only counts are kept. No ticket was carried out."
+    if len(past.turns) == 1:
+        return "The next audit adds a report to compare with. No ticket was carried out."
+    return "No service was newly used or granted from report to report, and no ticket was carried out."
 
 
 def _first_small(text: str) -> str:

@@ -69,7 +69,8 @@ class Questions:
     def begin(self, question_id: int) -> bool:
         """A queued question is being answered."""
         return self._moved(
-            "UPDATE question SET state = 'running', revision = revision + 1 WHERE id = ? AND state = 'queued'",
+            "UPDATE question SET state = 'running', tries = 0, revision = revision + 1 "
+            "WHERE id = ? AND state = 'queued'",
             (question_id,),
         )
 
