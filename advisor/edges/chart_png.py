@@ -80,6 +80,12 @@ def _attempts(spec: dict[str, Any], plt: Any) -> Any:
             fontsize=8,
             bbox={"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85},
         )
+    _axes_of_attempts(axes, bars, tracked)
+    _head(figure, axes, spec)
+    return figure
+
+
+def _axes_of_attempts(axes: Any, bars: list[dict[str, Any]], tracked: int) -> None:
     axes.set_yticks(range(len(bars)), [b["name"] for b in bars], color=INK)
     axes.set_ylim(len(bars) - 0.4, -0.6)
     axes.set_xlim(-tracked, 6)
@@ -94,8 +100,6 @@ def _attempts(spec: dict[str, Any], plt: Any) -> Any:
     axes.grid(axis="x", color=GRID, linewidth=0.8, zorder=0)
     for side_name in ("top", "right", "left", "bottom"):
         axes.spines[side_name].set_visible(False)
-    _head(figure, axes, spec)
-    return figure
 
 
 def _head(figure: Any, axes: Any, spec: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from moto.iam.responses import IamResponse
 from moto.organizations.exceptions import OrganizationsClientError
 from moto.organizations.models import OrganizationsBackend, organizations_backends
 
-from tests.sandbox import advisor, callers, iam_rules
+from tests.sandbox import advisor, callers, iam_manners, iam_rules
 
 READ_BY_IAM = (
     "DescribeAccount DescribeOrganization DescribeOrganizationalUnit DescribePolicy ListChildren ListParents "
@@ -149,6 +149,11 @@ def _row(backend: Any, service: str, uses: Iterable[Any]) -> dict[str, Any]:
     return row
 
 
+def _counts(rows: list[dict[str, Any]]) -> dict[str, int]:
+    unused = sum("LastAuthenticatedTime" not in r for r in rows)
+    return {"NumberOfServicesAccessible": len(rows), "NumberOfServicesNotAccessed": unused}
+
+
 def install(aws: Any) -> None:
     """Give moto's IAM the two operations, for this sandbox, and mend its Organizations."""
 
@@ -156,7 +161,7 @@ def install(aws: Any) -> None:
         account, path = self.current_account, str(self._get_param("EntityPath"))
         backend = _backend(account)
         if backend.org is None or backend.org.master_account_id != account:
-            raise advisor.AccessDenied("Only the management account may ask for this report.")
+            raise iam_manners.Foreign("Only the management account may ask for this.")
         if not _PATH.fullmatch(path):
             raise advisor.ValidationError("Invalid EntityPath")
         now = aws.clock()
@@ -184,8 +189,7 @@ def install(aws: Any) -> None:
             details = {"Code": job.error[0], "Message": job.error[1]}
             return ActionResult({"JobStatus": "FAILED", "ErrorDetails": details, **head})
         rows, tail = advisor.page(aws, self, job.rows, "o")
-        unused = sum("LastAuthenticatedTime" not in r for r in job.rows)
-        counts = {"NumberOfServicesAccessible": len(job.rows), "NumberOfServicesNotAccessed": unused}
+        counts = _counts(job.rows)
         return ActionResult(
             {
                 "JobStatus": "COMPLETED",
