@@ -6,7 +6,7 @@ from advisor import readings
 from advisor.core.errors import Unanswered
 from advisor.core.model import Account, Entity, Failure, Granularity, Kind, Report, Usage, Verdict
 from advisor.core.report import difference, usage_of
-from advisor.core.trend import AccountPast, EntityPast, Turn, daily, dump
+from advisor.core.trend import AccountPast, EntityPast, Turn, dump
 from advisor.desk import Desk
 
 MOST = 60
@@ -23,7 +23,7 @@ def answer(desk: Desk, words: dict[str, str]) -> str:
     if words.get("name"):
         return dump(_entity(desk, words))
     account = _account(desk, words.get("account", ""))
-    points = daily(desk.store.trends.of_account(account.id), desk.store.trends.gone(account.id))
+    points = desk.store.trends.of_accounts([account.id])
     if not points:
         raise Unanswered(Failure("no_scores", account=account.id, message=account.alias))
     return dump(AccountPast(account.id, points, desk.store.trends.carried_in(account.id)))

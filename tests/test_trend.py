@@ -1,52 +1,82 @@
-"""advisor.core.trend and its picture: sums by day, what comes back from the store, and that everything can be drawn."""
+"""Trends: sums by day as the store makes them, what comes back from a text, and that everything can be drawn."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from advisor.core.trend import AccountPast, Carried, Did, EntityPast, Point, Seen, Turn, daily, dump, load
+from advisor.core.trend import AccountPast, Carried, Did, EntityPast, Point, Seen, Turn, dump, load
 from advisor.edges.chart import Mark, Trend, draw
+from advisor.edges.store import Store
+from advisor.edges.store.rows import stamp
 from handlers.blocks import trend
 from tests.drawn import checked, nodes, weight
 from tests.views import HOSTILE
-from tests.worlds import NOW
+from tests.worlds import ACCOUNT, NOW, entity
 
 _counts = st.integers(0, 500)
-_times = st.datetimes(datetime(2026, 1, 1), datetime(2026, 3, 1), timezones=st.just(UTC))  # noqa: DTZ001
+_times = st.datetimes(datetime(2026, 1, 1), datetime(2026, 1, 20), timezones=st.just(UTC))  # noqa: DTZ001
 _seen = st.lists(
     st.builds(Seen, st.integers(1, 5), _times, _counts, _counts, _counts),
-    max_size=30,
+    max_size=20,
     unique_by=lambda s: s.at,
 )
 
 
-@given(_seen, st.dictionaries(st.integers(1, 5), _times))
-def test_a_day_is_the_sum_of_what_was_known_by_its_end(seen: list[Seen], gone: dict[int, datetime]) -> None:
-    """Against the plain definition, for each day with a report and no other."""
-    found = daily(seen, gone)
-    assert [p.day for p in found] == sorted({s.at.date() for s in seen})
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    made = Store(tmp_path_factory.mktemp("trend") / "audit.db")
+    for n in range(1, 6):  # the last one is of another account
+        made.entities.see(entity(name=f"r{n}", account="2" * 12 if n == 5 else ACCOUNT), NOW)
+    yield made
+    made.close()
+
+
+def written(store: Store, seen: list[Seen], gone: dict[int, datetime]) -> None:
+    """These scores and no other."""
+    with store.transaction():
+        run = store._db.run
+        run("DELETE FROM score")
+        run("DELETE FROM report")
+        run("UPDATE entity SET gone_at = NULL")
+        for entity_id, at in gone.items():
+            run("UPDATE entity SET gone_at = ? WHERE id = ?", (stamp(at), entity_id))
+        for n, one in enumerate(seen, 1):
+            account = "2" * 12 if one.entity_id == 5 else ACCOUNT
+            run(
+                "INSERT INTO report (id, entity_id, granularity, created_at, completed_at) VALUES (?, ?, 'S', '', '')",
+                (n, one.entity_id),
+            )
+            run(
+                "INSERT INTO score VALUES (?, ?, ?, ?, 1, ?, ?, 0, 0, ?, 0, 0, 0, 0, 0, '')",
+                (n, one.entity_id, account, stamp(one.at), one.granted, one.used, one.could_go),
+            )
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(_seen, st.dictionaries(st.integers(1, 5), _times, max_size=3), st.booleans())
+def test_a_day_is_the_sum_of_what_was_known_by_its_end(
+    store: Store, seen: list[Seen], gone: dict[int, datetime], both: bool
+) -> None:
+    """Against the plain definition, for each day with a report that counts and no other; for one account or two."""
+    written(store, seen, gone)
+    found = store.trends.of_accounts([ACCOUNT, "2" * 12] if both else [ACCOUNT])
+    counting = [
+        s
+        for s in sorted(seen, key=lambda s: s.at)
+        if (both or s.entity_id < 5) and not (s.entity_id in gone and gone[s.entity_id].date() <= s.at.date())
+    ]
+    assert [p.day for p in found] == sorted({s.at.date() for s in counting})
     for point in found:
-        known: dict[int, Seen] = {}
-        for one in sorted(seen, key=lambda s: s.at):
-            if one.at.date() <= point.day and not (
-                one.entity_id in gone and gone[one.entity_id].date() <= point.day
-            ):
-                known[one.entity_id] = one
-        assert point.granted == sum(s.granted for s in known.values())
-        assert point.could_go == sum(s.could_go for s in known.values())
-        assert point.entities == len(known)
-
-
-@given(_seen, st.randoms())
-def test_the_order_of_scores_does_not_matter(seen: list[Seen], random: object) -> None:
-    """Rows come as they come."""
-    shuffled = list(seen)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert daily(shuffled, {}) == daily(seen, {})
+        known = {s.entity_id: s for s in counting if s.at.date() <= point.day}
+        here = [s for i, s in known.items() if not (i in gone and gone[i].date() <= point.day)]
+        sums = (sum(s.granted for s in here), sum(s.used for s in here), sum(s.could_go for s in here))
+        assert (point.granted, point.used, point.could_go) == sums
+        assert point.entities == len(here)
 
 
 def carried(n: int = 1, **more: object) -> Carried:

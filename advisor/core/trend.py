@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from itertools import groupby
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +94,6 @@ class AccountPast:
     account: str
     points: tuple[Point, ...]
     carried: tuple[Carried, ...] = ()
-
-
-def daily(seen: Iterable[Seen], gone: Mapping[int, datetime]) -> tuple[Point, ...]:
-    """For each day with a report: sums over the last report of every entity until then, gone ones left out."""
-    last: dict[int, Seen] = {}
-    points = []
-    for day, reports in groupby(sorted(seen, key=lambda s: s.at), key=lambda s: s.at.astimezone(UTC).date()):
-        last |= {s.entity_id: s for s in reports}
-        here = [s for i, s in last.items() if i not in gone or gone[i].astimezone(UTC).date() > day]
-        last = {s.entity_id: s for s in here}
-        sums = (sum(s.granted for s in here), sum(s.used for s in here), sum(s.could_go for s in here))
-        points.append(Point(day, *sums, entities=len(here)))
-    return tuple(points)
 
 
 def dump(past: EntityPast | AccountPast) -> str:

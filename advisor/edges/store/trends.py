@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date
 
-from advisor.core.trend import Carried, Did, Seen
+from advisor.core.trend import Carried, Did, Point, Seen
 from advisor.edges.store.connection import Connection, Row
 from advisor.edges.store.rows import moment
 
@@ -17,6 +18,29 @@ WHERE s.state = 'done' AND {where} GROUP BY t.id, s.back
 UNION ALL
 SELECT t.id, 'by_hand', e.kind, e.name, 0, t.changed_at FROM ticket t JOIN entity e ON e.id = t.entity_id
 WHERE t.advice = 1 AND t.state = 'applied' AND {where} ORDER BY at, 1
+"""
+
+# Summed by SQLite, which lets other threads run meanwhile: what each score adds to the one before of its entity, less
+# what entities took with them when they went.
+_DAILY = """
+WITH kept AS (
+    SELECT s.entity_id, substr(s.at, 1, 10) AS day, s.at, s.granted, s.used, s.could_go, substr(e.gone_at, 1, 10) AS gone
+    FROM score s JOIN entity e ON e.id = s.entity_id
+    WHERE s.account IN ({marks}) AND (e.gone_at IS NULL OR substr(s.at, 1, 10) < substr(e.gone_at, 1, 10))
+), steps AS (
+    SELECT day, granted - coalesce(lag(granted) OVER before, 0) AS granted,
+        used - coalesce(lag(used) OVER before, 0) AS used,
+        could_go - coalesce(lag(could_go) OVER before, 0) AS could_go,
+        lag(granted) OVER before IS NULL AS entities, 1 AS reports
+    FROM kept WINDOW before AS (PARTITION BY entity_id ORDER BY at)
+    UNION ALL
+    SELECT gone, -granted, -used, -could_go, -1, 0 FROM (
+        SELECT *, row_number() OVER (PARTITION BY entity_id ORDER BY at DESC) AS place FROM kept WHERE gone IS NOT NULL
+    ) WHERE place = 1
+)
+SELECT day, sum(sum(granted)) OVER days AS granted, sum(sum(used)) OVER days AS used,
+    sum(sum(could_go)) OVER days AS could_go, sum(sum(entities)) OVER days AS entities, sum(reports) AS reports
+FROM steps GROUP BY day WINDOW days AS (ORDER BY day) ORDER BY day
 """
 
 
@@ -35,20 +59,17 @@ class Trends:
         )
         return {r["report_id"]: (_seen(r), int(r["stale"])) for r in rows}
 
-    def of_account(self, account: str) -> list[Seen]:
-        """What every report of an account's entities came to, oldest first."""
-        rows = self._db.rows(
-            "SELECT entity_id, at, granted, used, could_go FROM score WHERE account = ? ORDER BY at",
-            (account,),
-        )
-        return [_seen(r) for r in rows]
+    def of_accounts(self, accounts: Sequence[str]) -> tuple[Point, ...]:
+        """For each day with a report: sums over the last score of every entity of these accounts until then.
 
-    def gone(self, account: str) -> dict[int, datetime]:
-        """The entities of an account that IAM no longer knows, and since when that is known."""
-        rows = self._db.rows(
-            "SELECT id, gone_at FROM entity WHERE account = ? AND gone_at IS NOT NULL", (account,)
+        An entity leaves the sums on the day on which IAM was found not to know it any more.
+        """
+        sql = _DAILY.format(marks=", ".join("?" * len(accounts)))
+        return tuple(
+            Point(date.fromisoformat(r["day"]), r["granted"], r["used"], r["could_go"], r["entities"])
+            for r in self._db.rows(sql, tuple(accounts))
+            if r["reports"]
         )
-        return {r["id"]: moment(r["gone_at"]) for r in rows}
 
     def carried_on(self, entity_id: int) -> tuple[Carried, ...]:
         """The changes that were carried out on one entity, oldest first."""
