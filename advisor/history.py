@@ -9,8 +9,8 @@ from advisor.core.report import difference, usage_of
 from advisor.core.trend import AccountPast, EntityPast, Turn, dump
 from advisor.desk import Desk
 
-MOST = 60
-"""Reports of an entity that are compared, the newest ones."""
+MOST = 40
+"""Reports of an entity that are read whole and compared, the newest ones; of older ones the counts are shown."""
 
 _JUDGED = 20
 """Reports whose "could go" is worked out where no score was stored with them."""
@@ -68,14 +68,12 @@ def _line(entity: Entity, account: Account) -> str:
 
 
 def _turns(desk: Desk, entity: Entity, days: int) -> tuple[Turn, ...]:
-    """One for each report, oldest first; for those whose rows are not kept any more, what was counted then."""
-    reports = {
-        r.id: r
-        for g in Granularity
-        for r in desk.store.reports.history(entity.id, g, until=_NEWEST, limit=MOST)
-    }
+    """One for each report, oldest first; of those that are not read whole, what was counted then."""
+    history = desk.store.reports.history
+    found = [r for g in Granularity for r in history(entity.id, g, until=_NEWEST, limit=MOST)]
+    whole = sorted(found, key=lambda r: r.created_at)[-MOST:]
+    reports = {r.id for r in whole}
     scores = desk.store.trends.of_entity(entity.id)
-    whole = sorted(reports.values(), key=lambda r: r.created_at)
     turns = [
         Turn(seen.at, seen.granted, seen.used, stale, seen.could_go, stored=False)
         for report_id, (seen, stale) in scores.items()

@@ -54,7 +54,7 @@ class Carried:
 class Turn:
     """One report of an entity, with what changed since the one before: (what, services), only where something did.
 
-    `stored` is False where only its counts are kept.
+    `stored` is False where only its counts are known.
     """
 
     at: datetime

@@ -101,7 +101,7 @@ def _quiet(past: EntityPast | AccountPast) -> str:
     if isinstance(past, AccountPast):
         return "No ticket was carried out here."
     if any(not t.stored for t in past.turns):
-        return "Which services changed is not known where only counts are kept. No ticket was carried out."
+        return "Older reports are shown as counts only. No ticket was carried out."
     if len(past.turns) == 1:
         return "The next audit adds a report to compare with. No ticket was carried out."
     return "No service was newly used or granted from report to report, and no ticket was carried out."
@@ -125,7 +125,7 @@ def _note(past: EntityPast | AccountPast) -> str:
             "because more entities are known."
         )
     thinned = sum(not t.stored for t in past.turns)
-    kept = f" Of {words.some(thinned, 'older report')} only the counts are kept." if thinned else ""
+    kept = f" Of {words.some(thinned, 'older report')} only the counts are shown." if thinned else ""
     return (
         f"Each report uses the {past.days}-day window of its own day. “No attempt” can also mean that an old attempt "
         f"fell out of AWS’s tracking.{kept}"

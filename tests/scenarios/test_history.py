@@ -107,7 +107,7 @@ def test_older_reports_are_counts(aged: Stage) -> None:
     score(aged, "DBAdminRole", 400, 40, 9, 20)
     aged.say("history role DBAdminRole")
     assert "9 of 40 on" in words(aged.card())
-    assert "Of 1 older report only the counts are kept" in words(aged.card())
+    assert "Of 1 older report only the counts are shown" in words(aged.card())
     assert "Granted 26 (40 then)" in words(aged.card()).replace("  ", " ")
     assert table(aged)[-1][1:6] == ["40", "9", "1", "30", "20"]
 
