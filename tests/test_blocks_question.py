@@ -92,7 +92,7 @@ def test_an_answer_of_an_organisation(name: str) -> None:
 @pytest.mark.parametrize("rung", (0, 1, 2))
 @pytest.mark.parametrize("name", ORGS)
 def test_the_table_of_an_organisation(name: str, rung: int) -> None:
-    """On every rung, those that nobody tries first, and the rest counted."""
+    """On every rung, the latest attempt first, and the rest counted."""
     payload = checked(
         question_org.table(view(QuestionKind.ORG, SweepState.DONE, result=dump(ORGS[name])), rung)
     )

@@ -88,7 +88,8 @@ def _numbers(past: EntityPast | AccountPast) -> Any:
         )
     ):
         before = f" ({_number(then)} then)" if first.day != last.day and then is not None else ""
-        parts += [kit.text(f"{' · ' if n else ''}{label} ", bold=True), kit.text(f"{_number(now)}{before}")]
+        parts += [kit.text(" · ")] if n else []
+        parts += [kit.text(f"{label} ", bold=True), kit.text(f"{_number(now)}{before}")]
     return kit.section(*parts)
 
 

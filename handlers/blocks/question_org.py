@@ -100,7 +100,8 @@ def _never(found: Allowed) -> list[Part]:
         return []
     names = ", ".join(kit.clip(s.namespace, kit.NAME) for s in never[: words.NAMES_OF_MANY])
     left = len(never) - words.NAMES_OF_MANY
-    more = f" and {left:,} more in the thread" if left > 0 else ""
+    where = "thread" if len(found.report.services) <= thread.ROWS else "CSV"
+    more = f" and {left:,} more in the {where}" if left > 0 else ""
     start = _start("white_circle", f"{len(never):,} no attempt seen")
     return [*start, kit.text(f"{_TRACKED}: {names}{more}")]
 
@@ -117,7 +118,7 @@ def _unseen(found: Allowed) -> str:
 
 
 def table(view: QuestionView, rung: int) -> Message:
-    """Every service, those that nobody tries first."""
+    """Every service, as many as a table holds."""
     found = load(view.question.result)
     rows = _ordered(found)
     cells = [
@@ -137,12 +138,13 @@ def table(view: QuestionView, rung: int) -> Message:
     left = len(rows) - count
     more = f"{left:,} more services are in the CSV, not here. " if left else ""
     note = f"{more}“Accounts” counts those that tried it {_TRACKED}. Report of {kit.minute(found.report.created_at)}."
-    text = f"{title}: {words.some(len(rows), 'service')}, those without an attempt first."
+    text = f"{title}: {words.some(len(rows), 'service')}, the latest attempt first."
     return Message(text, [*drawn, kit.small(note)])
 
 
 def _ordered(found: Allowed) -> list[AllowedService]:
-    return [*found.of(Usage.NEVER), *reversed(found.of(Usage.STALE)), *reversed(found.of(Usage.USED))]
+    """The latest attempt first, then those without one."""
+    return [*found.of(Usage.USED), *found.of(Usage.STALE), *found.of(Usage.NEVER)]
 
 
 def rows(view: QuestionView) -> list[dict[str, str]]:
