@@ -10,6 +10,7 @@ import re
 from slack_bolt import App
 
 from handlers.actions import FOLLOWUPS, Listeners
+from handlers.asking import BUTTONS, EXPORT, RETRY, QuestionListeners
 from handlers.homes import HOME, HomeListeners, OpenDigest
 from handlers.presses import FORMS, VERBS, TicketListeners
 from handlers.sweep_presses import SweepListeners
@@ -31,6 +32,7 @@ ACTIONS = (
     "sweep.export",
     *SWEEP_OPTIONS,
     *HOME,
+    *BUTTONS,
 )
 
 
@@ -73,4 +75,7 @@ def register(app: App, on: Listeners, open_digest: OpenDigest | None = None) -> 
     app.action(re.compile(r"home\.audit\.\d+"))(home.on_audit)
     app.action(re.compile(r"home\.keep_end\.\d+"))(home.on_keep_end)
     app.action(re.compile(r"home\.digest(_new|\.\d+)"))(home.on_digest)
+    asked = QuestionListeners(on)
+    app.action(EXPORT)(asked.on_export)
+    app.action(RETRY)(asked.on_retry)
     app.action(re.compile(r".*"))(on.on_unknown_button)

@@ -17,7 +17,7 @@ from slack_bolt import Ack, BoltResponse
 from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient
 
-from advisor import audits, jobs, readings, sweeps
+from advisor import audits, jobs, questions, readings, sweeps
 from advisor.core.model import (
     TRACKED_DAYS,
     Asked,
@@ -30,7 +30,7 @@ from advisor.core.model import (
     Usage,
 )
 from advisor.desk import Desk
-from handlers import commands
+from handlers import commands, estate_words
 from handlers.access import People
 from handlers.blocks import answers, forms
 from handlers.blocks.kit import Json, Message
@@ -153,6 +153,12 @@ class Listeners:
                 ack()
             case commands.UsageError(typed, wrong, hint, near):
                 ack(answers.usage(typed, wrong, hint, near).answer())
+            case estate_words.History() | estate_words.Org() | estate_words.Regroup():
+                answer = self.once(f"trigger:{body['trigger_id']}", lambda: self._question(parsed, body))
+                self.deliver.remember(
+                    int(answer["question"]), str(body.get("response_url") or ""), "question"
+                )
+                ack()
             case Asked():
                 answer = self.once(f"trigger:{body['trigger_id']}", lambda: self._ask(parsed, body))
                 self.deliver.remember(int(answer["request"]), str(body.get("response_url") or ""))
@@ -171,6 +177,13 @@ class Listeners:
             self.desk.clock(),
         )
         return {"request": request}
+
+    def _question(
+        self, asked: estate_words.History | estate_words.Org | estate_words.Regroup, body: Body
+    ) -> Json:
+        kind, words = estate_words.question(asked)
+        user, channel = str(body["user_id"]), str(body["channel_id"])
+        return {"question": questions.ask(self.desk, kind, user, channel, words)}
 
     def _ask_about(self, word: str, body: Body) -> None:
         """whoami, accounts, keeps and log export ask Slack or AWS, so they are answered by a worker."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from advisor import readings
-from advisor.core.estate import Sweep
+from advisor.core.estate import Question, Sweep
 from advisor.core.model import (
     TRACKED_DAYS,
     Account,
@@ -35,6 +35,8 @@ from handlers.blocks import answers, audit, kit, thread
 from handlers.blocks.kit import Json, Message
 from handlers.blocks.view import AuditView
 from handlers.draw_home import DrawHome
+from handlers.draw_questions import SURFACES as QUESTIONS
+from handlers.draw_questions import DrawQuestions
 from handlers.draw_sweeps import SURFACES as SWEEPS
 from handlers.draw_sweeps import DrawSweeps
 from handlers.draw_tickets import SURFACES as TICKETS
@@ -50,6 +52,8 @@ RUNGS = {
     "audit.services": 2,
     "audit.chart": 1,
     "audit.followup": 2,
+    "question.table": 2,
+    "question.chart": 1,
 }
 """How many plainer forms a surface has besides its richest; below the last one stands its bare text."""
 
@@ -73,7 +77,7 @@ class Draw:
     def metadata(self, notice: Notice) -> Json | None:
         """Slack metadata of a parent card: ids and a state, nothing private."""
         store = self.desk.store
-        found: Request | Ticket | Sweep | None
+        found: Request | Ticket | Sweep | Question | None
         match notice.surface:
             case "audit.card":
                 found = store.requests.get(notice.row_id)
@@ -81,6 +85,8 @@ class Draw:
                 found = store.tickets.get(notice.row_id)
             case "sweep.card":
                 found = store.sweeps.get(notice.row_id)
+            case "question.card":
+                found = store.questions.get(notice.row_id)
             case _:
                 return None
         card = notice.parent_id or notice.id
@@ -96,6 +102,8 @@ class Draw:
             message = self.tickets.message(notice, rung)
         elif notice.surface in SWEEPS:
             message = self.sweeps.message(notice, rung)
+        elif notice.surface in QUESTIONS:
+            message = DrawQuestions(self.desk).message(notice, rung)
         else:
             return None
         if message and rung > RUNGS.get(notice.surface, 0):
@@ -314,6 +322,8 @@ class Draw:
             return self.tickets.files(notice)
         if notice.surface == "sweep.findings_files":
             return self.sweeps.files(notice)
+        if notice.surface.startswith("question."):
+            return DrawQuestions(self.desk).files(notice)
         if notice.surface == "log.files":
             return [File("iam-audit-log.jsonl", "IAM Audit log", self.desk.store.log.lines().encode())]
         view = self._view_of(notice)
@@ -337,6 +347,8 @@ class Draw:
 
     def is_picture(self, notice: Notice) -> bool:
         """Whether an upload is a picture."""
+        if notice.surface == "question.picture":
+            return True
         followup = (
             self.desk.store.followups.get(notice.row_id) if notice.surface == "audit.followup" else None
         )

@@ -160,6 +160,9 @@ def test_what_draws_and_reads_words_is_pure(path: Path) -> None:
                 "advisor.decisions",
                 "advisor.lastlook",
                 "advisor.readings",
+                "advisor.questions",
+                "advisor.history",
+                "advisor.org",
             )
         )
         assert name.partition(".")[0] not in {

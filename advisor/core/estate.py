@@ -210,11 +210,16 @@ class QuestionKind(StrEnum):
     HISTORY = "history"
     ORG = "org"
     REGROUP = "regroup"
+    EXPORT = "export"  # a pressed button: the files of a question
+    RETRY = "retry"  # a pressed button: a failed question once more
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One such asking, committed before it is acknowledged. `words` are its options as JSON, `result` what was found."""
+    """One such asking, committed before it is acknowledged. `words` are its options as JSON, `result` what was found.
+
+    While it runs, `result` holds what the next try has to know.
+    """
 
     id: int
     kind: QuestionKind

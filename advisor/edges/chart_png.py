@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import datetime, timedelta
 from typing import Any
 
 COLOURS = {"used": "#007a5a", "stale": "#d99a00", "no_attempt": "#b8bcc2", "not_tracked": "#b8bcc2"}
 INK, SOFT, GRID = "#1d1c1d", "#616061", "#e8e8e8"
+LINES = (
+    ("granted", "#4a6fa5", "-", "granted"),
+    ("used", "#007a5a", "-", "used"),
+    ("could_go", "#d99a00", (0, (4, 2)), "could go"),
+)
+
+TICKS = 6
+"""Days named below a trend, besides the first."""
+NAMED = 12
+"""Changes of a trend that find room for their words."""
 
 
 def render(spec: dict[str, Any]) -> bytes:
-    """Draw: time runs to the report at the right; a dot is the last attempt, an empty ring none seen."""
+    """Draw what is asked for; the drawn file."""
     import io  # everything of this process loads here, nothing when the module is imported
 
     import matplotlib as mpl
@@ -20,6 +31,15 @@ def render(spec: dict[str, Any]) -> bytes:
     from matplotlib import pyplot as plt
 
     mpl.rcParams.update({"text.parse_math": False, "font.size": 10, "svg.fonttype": "none"})
+    figure = _trend(spec, plt) if spec["kind"] == "trend" else _attempts(spec, plt)
+    out = io.BytesIO()
+    figure.savefig(out, format="png", facecolor="white")
+    plt.close(figure)
+    return out.getvalue()
+
+
+def _attempts(spec: dict[str, Any], plt: Any) -> Any:
+    """Time runs to the report at the right; a dot is the last attempt, a dotted line none seen."""
     bars = spec["bars"]
     tracked, window = spec["tracked_days"], spec["window_days"]
     height = max(2.6, 1.5 + 0.27 * len(bars))
@@ -60,6 +80,12 @@ def render(spec: dict[str, Any]) -> bytes:
             fontsize=8,
             bbox={"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85},
         )
+    _axes_of_attempts(axes, bars, tracked)
+    _head(figure, axes, spec)
+    return figure
+
+
+def _axes_of_attempts(axes: Any, bars: list[dict[str, Any]], tracked: int) -> None:
     axes.set_yticks(range(len(bars)), [b["name"] for b in bars], color=INK)
     axes.set_ylim(len(bars) - 0.4, -0.6)
     axes.set_xlim(-tracked, 6)
@@ -74,12 +100,66 @@ def render(spec: dict[str, Any]) -> bytes:
     axes.grid(axis="x", color=GRID, linewidth=0.8, zorder=0)
     for side_name in ("top", "right", "left", "bottom"):
         axes.spines[side_name].set_visible(False)
+
+
+def _head(figure: Any, axes: Any, spec: dict[str, Any]) -> None:
     axes.set_title(spec["title"], loc="left", color=INK, fontsize=12, fontweight="bold", pad=12)
     figure.supxlabel(spec["note"], color=SOFT, fontsize=8, x=0.01, ha="left")
-    out = io.BytesIO()
-    figure.savefig(out, format="png", facecolor="white")
-    plt.close(figure)
-    return out.getvalue()
+
+
+def _trend(spec: dict[str, Any], plt: Any) -> Any:
+    """Granted over used as steps, since nothing is known between two reports; what could go as a dashed line."""
+    points = spec["points"]
+    days = [datetime.fromisoformat(p["day"]) for p in points]
+    figure, axes = plt.subplots(figsize=(9, 4), dpi=150, layout="constrained")
+    most = max(1, *(p["granted"] for p in points))
+    ends = []
+    for key, colour, style, label in LINES:
+        known = [(d, p[key]) for d, p in zip(days, points, strict=True) if p[key] is not None]
+        if not known:
+            continue
+        x, y = zip(*known, strict=True)
+        axes.step(x, y, where="post", color=colour, linewidth=2.2, linestyle=style, zorder=3)
+        axes.scatter(x, y, color=colour, s=14 if len(x) < 60 else 4, zorder=4)
+        if key != "could_go":
+            axes.fill_between(x, y, step="post", color=colour, alpha=0.08, linewidth=0, zorder=1)
+        ends.append((y[-1], f"{label} {y[-1]:,}", colour))
+    _label_ends(axes, ends, most)
+    _mark(axes, spec["marks"], most)
+    axes.set_ylim(0, most * 1.3 if spec["marks"] else most * 1.15)
+    axes.margins(x=0.02)
+    span = (days[-1] - days[0]).days
+    ticks = [days[0] + timedelta(days=round(span * n / TICKS)) for n in range(TICKS + 1)]
+    ticks = sorted(set(ticks))
+    axes.set_xticks(ticks, [f"{t.day} {t:%b %Y}" for t in ticks])
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.tick_params(length=0, colors=SOFT, labelsize=8)
+    axes.grid(axis="y", color=GRID, linewidth=0.8, zorder=0)
+    for side in ("top", "right", "left", "bottom"):
+        axes.spines[side].set_visible(False)
+    _head(figure, axes, spec)
+    return figure
+
+
+def _label_ends(axes: Any, ends: list[tuple[int, str, str]], most: int) -> None:
+    """The last number of each line beside it; lines that end close together have their words apart."""
+    place: float = -most
+    for value, label, colour in sorted(ends):
+        place = max(value, place + most * 0.08)
+        where = {"xycoords": ("axes fraction", "data"), "va": "center", "annotation_clip": False}
+        axes.annotate(label, (1.01, place), color=colour, fontsize=9, fontweight="bold", **where)
+
+
+def _mark(axes: Any, marks: list[dict[str, str]], most: int) -> None:
+    """What was carried out, as a dotted line a day; words in turn on three levels, and only where few."""
+    for n, mark in enumerate(marks):
+        at = datetime.fromisoformat(mark["day"])
+        axes.axvline(at, color=SOFT, linewidth=1, linestyle=(0, (2, 3)), zorder=2)
+        if len(marks) <= NAMED:
+            place = (at, most * (1.08 + 0.07 * (n % 3)))
+            box = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
+            offset = {"textcoords": "offset points", "bbox": box, "zorder": 5}
+            axes.annotate(mark["label"], place, (3, 0), color=SOFT, fontsize=7, **offset)
 
 
 if __name__ == "__main__":

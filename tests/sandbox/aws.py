@@ -23,7 +23,16 @@ from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
-from tests.sandbox import advisor, aws_policies, callers, iam_authorization, iam_manners, iam_state, wire
+from tests.sandbox import (
+    advisor,
+    aws_policies,
+    callers,
+    iam_authorization,
+    iam_manners,
+    iam_state,
+    organizations,
+    wire,
+)
 from tests.sandbox.callers import Caller
 
 
@@ -141,6 +150,7 @@ class Aws:
         advisor.install(self)
         iam_manners.install(self)
         iam_authorization.install(self)
+        organizations.install(self)
         self._lag.forget()
         self.uses.clear()
         self._callers.clear()

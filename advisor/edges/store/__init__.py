@@ -14,12 +14,14 @@ from advisor.edges.store.entities import Entities
 from advisor.edges.store.homes import Homes
 from advisor.edges.store.journal import Deliveries, Log, verify, verify_lines
 from advisor.edges.store.outbox import Outbox
+from advisor.edges.store.questions import Questions
 from advisor.edges.store.reports import Reports
 from advisor.edges.store.requests import Followups, Jobs, Requests
 from advisor.edges.store.scores import Scores
 from advisor.edges.store.steps import Steps
 from advisor.edges.store.sweeps import Sweeps
 from advisor.edges.store.tickets import Tickets
+from advisor.edges.store.trends import Trends
 
 __all__ = ["Store", "look", "verify", "verify_lines"]
 
@@ -43,6 +45,8 @@ class Store:
         self.keeps = Keeps(self._db)
         self.sweeps = Sweeps(self._db)
         self.scores = Scores(self._db)
+        self.questions = Questions(self._db)
+        self.trends = Trends(self._db)
         self.outbox = Outbox(self._db)
         self.deliveries = Deliveries(self._db)
         self.log = Log(self._db)
