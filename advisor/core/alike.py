@@ -7,6 +7,7 @@ hierarchical clustering algorithms", 1983 (the chain of nearest neighbours, quad
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -84,25 +85,24 @@ def _merge(left: Group, right: Group, used: Mapping[str, frozenset[str]]) -> Mer
     return Merge(left.number, right.number, apart, sum(n > 0 for n in new), sum(new))
 
 
-def in_order(grouping: Grouping) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Everyone who used anything, and every service, so that groups are blocks and look-alikes stand together."""
+def in_order(grouping: Grouping) -> tuple[tuple[tuple[str, int], ...], tuple[str, ...]]:
+    """Everyone who used anything, and every service, so that groups are blocks and look-alikes stand together.
+
+    Beside each name stands the number of the group whose block it is in, or 0.
+    """
     used = grouping.used()
     walk, _ = linked([frozenset(g.services) for g in grouping.groups])
-    first: dict[str, int] = {}
+    groups = [grouping.groups[g] for g in walk]
+    block: dict[str, int] = {}
     column: dict[str, int] = {}
-    for place, g in enumerate(walk):
-        group = grouping.groups[g]
-        first |= {m: place for m in group.members if m not in first}
+    for place, group in enumerate(groups):
+        block |= {m: group.number for m in group.members if m not in block}
         column |= {s: place for s in group.services if s not in column}
-    people: list[str] = []
-    last = len(walk)
-    for place in range(last + 1):
-        block = [o.name for o in grouping.own if first.get(o.name, last) == place]
-        order, _ = linked([used[name] for name in block])
-        people += [block[i] for i in order]
-    users: dict[str, int] = {}
-    for mine in used.values():
-        for service in mine:
-            users[service] = users.get(service, 0) + 1
-    columns = sorted(users, key=lambda s: (column.get(s, last), -users[s], s))
+    people: list[tuple[str, int]] = []
+    for number in [*(g.number for g in groups), 0]:
+        names = [o.name for o in grouping.own if block.get(o.name, 0) == number]
+        order, _ = linked([used[name] for name in names])
+        people += [(names[i], number) for i in order]
+    users = Counter(s for services in used.values() for s in services)
+    columns = sorted(users, key=lambda s: (column.get(s, len(groups)), -users[s], s))
     return tuple(people), tuple(columns)

@@ -20,6 +20,9 @@ from advisor.core.rewrite import size
 MANAGED = 6144
 """Characters of a managed policy at most, white space not counted (IAM User Guide, "IAM and AWS STS quotas")."""
 
+SHOWN = 50
+"""Names of missing actions that are kept; an administrator misses thousands."""
+
 _CHUNK = 100
 """Actions of one statement at most, so that a document can always be split."""
 
@@ -29,9 +32,13 @@ _ENTRIES = ("Action", "NotAction", "Effect", "Sid")
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """What a member is allowed today within the services of the group, and the group's policy does not grant."""
+    """What members are allowed today within the services of the group, and the group's policy does not grant.
 
-    member: str
+    They all miss the same `count` actions; `actions` are the first SHOWN of them.
+    """
+
+    members: tuple[str, ...]
+    count: int
     actions: tuple[str, ...]
 
 
@@ -92,8 +99,7 @@ class Common:
             for kind, mine in zip(kinds, allowed, strict=True):
                 lacks[kind] |= _lacking(mine, common)
         denied = tuple(sorted(m for m, kind in texts.items() if any(self._denies(t) for t in kind)))
-        missing = (Missing(m, tuple(sorted(lacks[texts[m]]))) for m in sorted(texts) if lacks[texts[m]])
-        return Proposal(_documents(units), len(names), tuple(empty), tuple(missing), denied=denied)
+        return Proposal(_documents(units), len(names), tuple(empty), _missing(texts, lacks), denied=denied)
 
     def _broken(self, policies: Iterable[Policy]) -> bool:
         try:
@@ -230,6 +236,19 @@ def _lacking(mine: _Service, common: _Service) -> set[str]:
     """The actions that somebody has in a context in which the policy does not grant them."""
     everywhere = common.get(BLANKET, _Allow()).names
     return {n for c, each in mine.items() for n in each.names - everywhere - common.get(c, _Allow()).names}
+
+
+def _missing(
+    texts: Mapping[str, tuple[str, ...]], lacks: Mapping[tuple[str, ...], set[str]]
+) -> tuple[Missing, ...]:
+    alike: dict[frozenset[str], list[str]] = {}
+    for member in sorted(texts):
+        if lacks[texts[member]]:
+            alike.setdefault(frozenset(lacks[texts[member]]), []).append(member)
+    return tuple(
+        Missing(tuple(members), len(actions), tuple(sorted(actions)[:SHOWN]))
+        for actions, members in alike.items()
+    )
 
 
 def _documents(units: Iterable[tuple[str, list[str]]]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
@@ -245,13 +245,19 @@ class _Search:
 
     def _narrower(self, rows: list[int], services: int, gain: int) -> list[list[int]]:
         """The rows that stay for each column that could be added; without those that cannot come to more than `gain`."""
-        holders: defaultdict[int, list[int]] = defaultdict(list)
+        holders: list[list[int]] = [[] for _ in self.table.columns]
         for i in rows:  # row by row: the rows of a column one by one would be far more to look at
             for j in self.spelt[i]:
                 holders[j].append(i)
         most = max(self.table.weights[i] * self.left[i].bit_count() for i in rows)
         least = gain // most if most else len(rows)
-        return [holders[j] for j in sorted(holders) if len(holders[j]) > least and not services >> j & 1]
+        return [held for j, held in enumerate(holders) if len(held) > least and not services >> j & 1]
+
+    def _freed(self, rows: Iterable[int], services: int) -> int:
+        """Memberships that this group would make needless: of its members in groups that it contains."""
+        mine = set(rows)
+        inner = (held for held, given in self.found if not given & ~services)
+        return sum(self.table.weights[i] for held in inner for i in held if i in mine)
 
     def _take(self, extent: list[int], services: int) -> bool:
         """Make a group of a concept, of those that it gives something and that may still join."""
@@ -260,10 +266,9 @@ class _Search:
             return False
         services = self.table.shared(rows)
         members = sum(self.table.weights[i] for i in rows)
-        new = reduce(or_, (self.left[i] & services for i in rows))
-        lines = members + new.bit_count() - 1
+        lines = members - self._freed(rows, services) + services.bit_count() - 1
         if members < LEAST_MEMBERS or self._gain(rows, services) < lines:
-            return False
+            return False  # more to maintain than everyone's own lines
         if not self.chance.evident(rows, members, services):
             self.set_aside.add(services)
             return False

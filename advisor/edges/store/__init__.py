@@ -17,6 +17,7 @@ from advisor.edges.store.reports import Reports
 from advisor.edges.store.requests import Followups, Jobs, Requests
 from advisor.edges.store.steps import Steps
 from advisor.edges.store.tickets import Tickets
+from advisor.edges.store.usage import Usage
 
 __all__ = ["Store", "look", "verify", "verify_lines"]
 
@@ -38,6 +39,7 @@ class Store:
         self.steps = Steps(self._db)
         self.presses = Presses(self._db)
         self.keeps = Keeps(self._db)
+        self.usage = Usage(self._db)
         self.outbox = Outbox(self._db)
         self.deliveries = Deliveries(self._db)
         self.log = Log(self._db)
