@@ -217,6 +217,18 @@ class _Search:
                 heapq.heappop(heap)  # nothing begins with this one any more
             else:
                 heapq.heapreplace(heap, (-gain, j))
+        return self._equals(go_on)
+
+    def _equals(self, go_on: Callable[[], bool]) -> bool:
+        """Groups of people of equal use, of whom a larger concept that chance explains has led away."""
+        rows, weights = self.table.rows, self.table.weights
+        several = [i for i, weight in enumerate(weights) if weight >= LEAST_MEMBERS]
+        for i in sorted(several, key=lambda i: (-weights[i] * rows[i].bit_count(), i)):
+            if not go_on():
+                return True
+            whole = list(places(reduce(and_, (self.table.columns[j] for j in self.spelt[i]))))
+            if self.left[i] and not self._take(whole, rows[i]):
+                self._take([i], rows[i])
         return False
 
     def _gain(self, rows: Iterable[int], services: int) -> int:
