@@ -9,9 +9,8 @@ every context. A Deny of a member stays where it stands, and what it denies outr
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 from advisor.core.model import Policy
 from advisor.core.policy import Catalogue, matches
@@ -70,12 +69,43 @@ _Service = dict[str, _Allow]  # by context
 
 
 @dataclass(frozen=True, slots=True)
+class _Statement:
+    """One statement, its entries by the service that they name; `wide` has those that name several or all.
+
+    `spared` are the entries of a NotAction, None where there is none.
+    """
+
+    allow: bool
+    context: str
+    named: Mapping[str, list[str]]
+    wide: tuple[str, ...]
+    spared: tuple[str, ...] | None
+
+    @classmethod
+    def of(cls, raw: Mapping[str, object]) -> _Statement:
+        named: dict[str, list[str]] = {}
+        wide: list[str] = []
+        for entry in (str(a) for a in _listed(raw.get("Action"))):
+            prefix, colon, _ = entry.partition(":")
+            if colon and not _wild(prefix):
+                named.setdefault(prefix.lower(), []).append(entry)
+            elif _wild(prefix):
+                wide.append(entry)
+        spared = tuple(str(a) for a in _listed(raw["NotAction"])) if "NotAction" in raw else None
+        return cls(raw.get("Effect") == "Allow", _context(raw), named, tuple(wide), spared)
+
+
+@dataclass(frozen=True, slots=True)
 class Common:
-    """Builds policies; documents are read once, however many people have them."""
+    """Builds policies; a document and an entry are read once, however many people have them.
+
+    What documents say of a service is only kept while that service is looked at: together it would be gigabytes.
+    """
 
     catalogue: Catalogue
-    read: dict[tuple[str, str], tuple[_Service, frozenset[str]]] = field(default_factory=dict)
-    parsed: dict[str, list[Mapping[str, object]]] = field(default_factory=dict)
+    read: dict[str, tuple[_Service, frozenset[str]]] = field(default_factory=dict)
+    named: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    parsed: dict[str, list[_Statement]] = field(default_factory=dict)
 
     def propose(self, services: Sequence[str], held: Mapping[str, Sequence[Policy] | None]) -> Proposal:
         """The intersection of what `held` has, member by member; None stands for policies that are not known."""
@@ -91,6 +121,7 @@ class Common:
         lacks: dict[tuple[str, ...], set[str]] = {kind: set() for kind in kinds}
         names: set[str] = set()
         for service in services:
+            self.read.clear()
             allowed = [self._of(kind, service) for kind in kinds]
             common = _shared(allowed)
             units += [(context, sorted(each.entries)) for context, each in sorted(common.items())]
@@ -109,24 +140,20 @@ class Common:
             return True
         return False
 
-    def _statements(self, text: str) -> list[Mapping[str, object]]:
+    def _statements(self, text: str) -> list[_Statement]:
         if text not in self.parsed:
             document = json.loads(text.lstrip("\ufeff"))
             if not isinstance(document, dict):
                 raise ValueError("a policy document is a JSON object")
-            found = [
-                cast("Mapping[str, object]", s)
-                for s in _listed(document.get("Statement"))
-                if isinstance(s, dict)
-            ]
+            found = [s for s in _listed(document.get("Statement")) if isinstance(s, dict)]
             # Before 2012-10-17 a variable is letters; in a document of ours it would be a variable.
             if document.get("Version") != "2012-10-17":
                 found = [s for s in found if s.get("Effect") != "Allow" or "${" not in json.dumps(s)]
-            self.parsed[text] = found
+            self.parsed[text] = [_Statement.of(s) for s in found]
         return self.parsed[text]
 
     def _denies(self, text: str) -> bool:
-        return any(s.get("Effect") != "Allow" for s in self._statements(text))
+        return any(not s.allow for s in self._statements(text))
 
     def _of(self, texts: Sequence[str], service: str) -> _Service:
         """What these documents allow within a service, by context, without what they deny outright."""
@@ -140,48 +167,58 @@ class Common:
                 here.entries |= each.entries
                 here.names |= each.names
         for each in found.values() if denied else ():
-            each.names -= denied
-            each.entries = {
-                e for e in each.entries if not any(matches(e, d) or matches(d, e) for d in denied)
-            }
+            each.names -= denied | _within(each.names, denied)
+            reached = {e for e in each.entries if _wild(e) and any(matches(e, d) for d in denied)}
+            each.entries -= reached | _within(each.entries, denied)
         return found
 
     def _document(self, text: str, service: str) -> tuple[_Service, frozenset[str]]:
-        if (text, service) not in self.read:
+        if text not in self.read:
             allows: _Service = {}
             denied: set[str] = set()
             for statement in self._statements(text):
                 entries, names = self._entries(statement, service)
-                if statement.get("Effect") == "Allow":
-                    if entries or names:
-                        here = allows.setdefault(_context(statement), _Allow())
-                        here.entries |= entries
-                        here.names |= names
-                elif _context(statement) == BLANKET:
+                if statement.allow and (entries or names):
+                    here = allows.setdefault(statement.context, _Allow())
+                    here.entries |= entries
+                    here.names |= names
+                elif not statement.allow and statement.context == BLANKET:
                     denied |= names | entries
-            self.read[text, service] = (allows, frozenset(denied))
-        return self.read[text, service]
+            self.read[text] = (allows, frozenset(denied))
+        return self.read[text]
 
-    def _entries(self, statement: Mapping[str, object], service: str) -> tuple[set[str], set[str]]:
+    def _entries(self, statement: _Statement, service: str) -> tuple[set[str], set[str]]:
         """The entries of a statement that speak of one service alone, and all its actions that the statement names."""
-        every = {f"{service}:{name}" for name in self.catalogue.actions(service)}
-        if "NotAction" in statement:
-            spared = [str(a) for a in _listed(statement["NotAction"])]
-            return set(), {a for a in every if not any(matches(p, a) for p in spared)}
+        if statement.spared is not None:
+            spared = (self._named(service, entry) for entry in statement.spared)
+            return set(), set(self._named(service, "*").difference(*spared))
         entries: set[str] = set()
         names: set[str] = set()
-        for entry in (str(a) for a in _listed(statement.get("Action"))):
-            prefix, colon, rest = entry.partition(":")
-            if set(entry) <= {"*", ":"} and entry:
+        for entry in statement.named.get(service, ()):
+            rest = entry.partition(":")[2]
+            entries.add(f"{service}:{rest}")
+            names |= self._named(service, entry) or ({f"{service}:{rest}"} if not _wild(rest) else set())
+        for entry in statement.wide:
+            names |= self._named(service, entry)
+            if set(entry) <= {"*", ":"}:
                 entries.add(f"{service}:*")
-                names |= every
-            elif colon and prefix.lower() == service:
-                entries.add(f"{service}:{rest}")
-                found = {a for a in every if matches(entry, a)}
-                names |= found if found or set("*?") & set(rest) else {f"{service}:{rest}"}
-            elif set("*?") & set(prefix):
-                names |= {a for a in every if matches(entry, a)}
         return entries, names
+
+    def _named(self, service: str, entry: str) -> frozenset[str]:
+        """The actions of a service that an entry names."""
+        prefix, colon, rest = entry.partition(":")
+        if colon and prefix.lower() != service and not _wild(prefix):
+            return frozenset()
+        if (service, entry) not in self.named:
+            names = self.catalogue.actions(service)
+            if rest == "*" and not _wild(prefix):
+                found = [f"{service}:{n}" for n in names]
+            elif _wild(entry):
+                found = [a for n in names if matches(entry, a := f"{service}:{n}")]
+            else:
+                found = [f"{service}:{n}" for n in names if n.lower() == rest.lower()]
+            self.named[service, entry] = frozenset(found)
+        return self.named[service, entry]
 
 
 def _context(statement: Mapping[str, object]) -> str:
@@ -204,31 +241,39 @@ def _shared(allowed: Sequence[_Service]) -> _Service:
             continue
         names = set.intersection(*(set().union(*(a.names for a in some)) for some in mine))
         written = [{e for a in some for e in a.entries} for some in mine]
-        entries = {e for e in set().union(*written) if all(_within(e, others) for others in written)}
-        entries |= {n for n in names if not any(matches(e, n) for e in entries)}
+        entries = set().union(*written)
+        for each in written:
+            entries = _within(entries, each)
+        entries |= names - _within(names, entries)
         everywhere = found.get(BLANKET, _Allow())
         names -= everywhere.names
-        entries = {e for e in _widest(entries) if not _within(e, everywhere.entries)}
+        entries = _widest(entries)
+        entries -= _within(entries, everywhere.entries)
         if entries:
             found[context] = _Allow(entries, names)
     return found
 
 
-def _widest(entries: Iterable[str]) -> list[str]:
+def _widest(entries: Iterable[str]) -> set[str]:
     """Without those for which another one stands; of two that differ by case alone the first stays."""
-    kept: list[str] = []
-    for entry in sorted(entries):
-        if not _within(entry, kept):
-            kept = [k for k in kept if not _covers(entry, k)] + [entry]
-    return kept
+    kept = {e.lower(): e for e in sorted(entries, reverse=True)}
+    wild = [e for e in kept.values() if _wild(e)]
+    return {e for e in kept.values() if not any(_covers(w, e) and (w < e or not _covers(e, w)) for w in wild)}
 
 
-def _within(entry: str, others: Iterable[str]) -> bool:
-    return any(_covers(o, entry) for o in others)
+def _within(entries: Iterable[str], others: Collection[str]) -> set[str]:
+    """Those for which one of the others stands."""
+    same = {o.lower() for o in others}
+    wild = [o for o in others if _wild(o)]
+    return {e for e in entries if e.lower() in same or any(_covers(w, e) for w in wild)}
+
+
+def _wild(entry: str) -> bool:
+    return "*" in entry or "?" in entry
 
 
 def _covers(wide: str, narrow: str) -> bool:
-    """Whether an entry stands for all that another does. `?` stands for one letter, and never for a star."""
+    """Whether a pattern stands for all that an entry does. `?` stands for one letter, and never for a star."""
     return matches(wide, narrow) and not ("?" in wide and "*" in narrow and wide.lower() != narrow.lower())
 
 

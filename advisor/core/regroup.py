@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
@@ -257,13 +257,13 @@ class _Search:
 
     def _narrower(self, rows: list[int], services: int, gain: int) -> list[list[int]]:
         """The rows that stay for each column that could be added; without those that cannot come to more than `gain`."""
-        holders: list[list[int]] = [[] for _ in self.table.columns]
+        holders: defaultdict[int, list[int]] = defaultdict(list)
         for i in rows:  # row by row: the rows of a column one by one would be far more to look at
             for j in self.spelt[i]:
                 holders[j].append(i)
         most = max(self.table.weights[i] * self.left[i].bit_count() for i in rows)
         least = gain // most if most else len(rows)
-        return [held for j, held in enumerate(holders) if len(held) > least and not services >> j & 1]
+        return [held for j, held in holders.items() if len(held) > least and not services >> j & 1]
 
     def _freed(self, rows: Iterable[int], services: int) -> int:
         """Memberships that this group would make needless: of its members in groups that it contains."""
