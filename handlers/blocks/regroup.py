@@ -17,7 +17,7 @@ _GROUPS = 3
 """Groups that are shown, those of one kind alone; beside another kind's one fewer. The files have all."""
 
 _NAME = 24
-_NAMES, _SERVICES = 64, 48
+_NAMES, _SERVICES = 56, 40
 """Characters that the names of a group's members, and of its services, fill about at most."""
 
 _LIMITS = (
