@@ -183,7 +183,7 @@ class _Search:
     table: _Table
     left: list[int] = field(init=False)
     joined: list[int] = field(init=False)
-    spelt: list[list[int]] = field(init=False)  # the places of each row
+    open: list[list[int]] = field(init=False)  # the columns of each row that a concept may still add
     chance: _Chance = field(init=False)
     found: list[tuple[list[int], int]] = field(default_factory=list)
     set_aside: set[int] = field(default_factory=set)
@@ -191,7 +191,7 @@ class _Search:
     def __post_init__(self) -> None:
         self.left = list(self.table.rows)
         self.joined = [0] * len(self.left)
-        self.spelt = [list(places(row)) for row in self.left]
+        self.open = [list(places(row)) for row in self.left]
         self.chance = _Chance.of(self.table)
 
     def run(self, go_on: Callable[[], bool]) -> bool:
@@ -214,7 +214,9 @@ class _Search:
                 heapq.heapreplace(heap, (-gain, j))
                 continue
             if not gain or not self._take(*self._grown(j)):
-                heapq.heappop(heap)  # nothing begins with this one any more
+                heapq.heappop(heap)  # nothing begins with this one any more, and no other concept adds it
+                for i in places(self.table.columns[j]):
+                    self.open[i].remove(j)
             else:
                 heapq.heapreplace(heap, (-gain, j))
         return self._equals(go_on)
@@ -226,7 +228,7 @@ class _Search:
         for i in sorted(several, key=lambda i: (-weights[i] * rows[i].bit_count(), i)):
             if not go_on():
                 return True
-            whole = list(places(reduce(and_, (self.table.columns[j] for j in self.spelt[i]))))
+            whole = list(places(reduce(and_, (self.table.columns[j] for j in places(rows[i])))))
             if self.left[i] and not self._take(whole, rows[i]):
                 self._take([i], rows[i])
         return False
@@ -259,7 +261,7 @@ class _Search:
         """The rows that stay for each column that could be added; without those that cannot come to more than `gain`."""
         holders: defaultdict[int, list[int]] = defaultdict(list)
         for i in rows:  # row by row: the rows of a column one by one would be far more to look at
-            for j in self.spelt[i]:
+            for j in self.open[i]:
                 holders[j].append(i)
         most = max(self.table.weights[i] * self.left[i].bit_count() for i in rows)
         least = gain // most if most else len(rows)
