@@ -8,7 +8,7 @@ import textwrap
 from typing import Any
 
 # Paul Tol's muted colours: told apart with every kind of colour sight (SRON technical note 09-002, issue 3.2).
-GROUPS = "#332288 #117733 #cc6677 #44aa99 #aa4499 #999933 #882255 #6699cc".split()
+GROUPS = "#332288 #117733 #cc6677 #44aa99 #aa4499 #999933 #882255 #88ccee".split()
 COLOURS = {"used": "#007a5a", "stale": "#d99a00", "no_attempt": "#b8bcc2", "not_tracked": "#b8bcc2"}
 INK, SOFT, GRID = "#1d1c1d", "#616061", "#e8e8e8"
 
