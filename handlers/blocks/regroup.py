@@ -17,7 +17,7 @@ _GROUPS = 3
 """Groups that are shown, those of one kind alone; beside another kind's one fewer. The files have all."""
 
 _NAME = 24
-_NAMES, _SERVICES = 56, 40
+_NAMES, _SERVICES = 64, 40
 """Characters that the names of a group's members, and of its services, fill about at most."""
 
 _LIMITS = (
@@ -116,13 +116,13 @@ def _sentence(side: Side) -> str:
 
 
 def _about(view: RegroupView) -> Any:
-    times = [t for s in (view.found.users, view.found.roles) for t in (s.oldest_at, s.newest_at) if t]
+    times = [s.oldest_at for s in (view.found.users, view.found.roles) if s.oldest_at]
     parts: list[Any] = [
         kit.plain(words.account_name(view.account), 200),
         kit.fixed(f"Asked by <@{view.user}>"),
     ]
     if times:
-        parts.append(kit.fixed(f"Reports of {kit.token(min(times))} to {kit.token(max(times))}"))
+        parts.append(kit.fixed(f"Oldest report {kit.token(min(times))}"))
     return kit.context(*parts)
 
 
@@ -148,10 +148,10 @@ def _group(side: Side, group: Group, proposal: Proposal) -> list[Part]:
         parts += [kit.text(", ")] if n else []
         parts.append(kit.code(service, _NAME))
     members = _first(group.members, _NAMES)
+    who = f"{', '.join(members)}{_more(group.members, members)}"
     parts.append(
-        kit.text(f"{_more(group.services, services)}\n{', '.join(members)}{_more(group.members, members)}")
+        kit.text(f"{_more(group.services, services)}. Members: {who}. {_outside(keep)}{_policy(proposal)}")
     )
-    parts.append(kit.text(f". {_outside(keep)}{_policy(proposal)}"))
     return parts
 
 
@@ -171,6 +171,8 @@ def _more(names: Sequence[str], shown: Sequence[str]) -> str:
 
 
 def _outside(keep: int) -> str:
+    if not keep:
+        return "All their use is in groups."
     return f"{keep:,} keep some use of their own." if keep != 1 else "1 keeps some use of its own."
 
 
@@ -187,7 +189,7 @@ def _notes(view: RegroupView, sides: Sequence[Side]) -> list[list[Part]]:
     if merge := next(((s, s.merges[0]) for s in sides if s.merges), None):
         side, best = merge
         gain = f"give {words.some(best.people, side.kind.value)} services not used, {best.gains:,} in all"
-        cost = f"one of both would {gain if best.gains else 'give nobody anything'}"
+        cost = f"as one they would {gain if best.gains else 'give nobody anything'}"
         pair = f"groups {best.left} and {best.right} of {side.kind.value}s"
         found.append([kit.text(f"Most alike: {pair}; {cost}. Not proposed.")])
     if unread := _counted((len(s.unread), s) for s in sides):
