@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks import ack, card, home, memory, rewrite, risk, start, store, ticket
+from benchmarks import ack, card, home, memory, regroup, rewrite, risk, start, store, ticket
 from benchmarks.figures import Figure
 
 
@@ -25,6 +25,7 @@ def main() -> int:
         "risk": risk.measure,
         "ticket": ticket.measure,
         "home": home.measure,
+        "regroup": regroup.measure,
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(every))

@@ -121,6 +121,7 @@ def test_what_is_documented_can_be_typed() -> None:
         f"{word} N" for word in commands.NUMBERED
     ]
     more = {"ARN", "", "tickets", "tickets role NAME", "log export", *of_tickets}
+    more |= {"regroup"}
     assert {t.strip() for t in typed} == {f"{k} NAME" for k in commands.KINDS} | {
         *commands.LONE
     } | more | questions

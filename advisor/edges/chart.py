@@ -64,7 +64,34 @@ class Trend:
     marks: tuple[Mark, ...] = ()
 
 
-def draw(chart: Chart | Trend) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Rectangle:
+    """The outline of a block: places of its first and last row and column, and the number of its group."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Who uses what: a row a person, a column a service. `cells` are 0 (not used), -1 (used, in no group) or a group.
+
+    `spans` name runs of rows where there are too many to name each: first and last row, and the words.
+    """
+
+    title: str
+    note: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    cells: tuple[tuple[int, ...], ...]
+    blocks: tuple[Rectangle, ...] = ()
+    spans: tuple[tuple[int, int, str], ...] = ()
+
+
+def draw(chart: Chart | Trend | Matrix) -> bytes:
     """A PNG of the chart. Raises NoChart."""
     spec = {"kind": type(chart).__name__.lower(), **asdict(chart)}
     try:

@@ -1,12 +1,15 @@
-"""The drawing process: a chart as JSON on standard input, a PNG on standard output. Run only by `chart.draw`."""
+"""The drawing process: a chart or a matrix as JSON on standard input, a PNG on standard output. Run only by `chart.draw`."""
 
 from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from datetime import datetime, timedelta
 from typing import Any
 
+# Paul Tol's muted colours: told apart with every kind of colour sight (SRON technical note 09-002, issue 3.2).
+GROUPS = "#332288 #117733 #cc6677 #44aa99 #aa4499 #999933 #882255 #88ccee".split()
 COLOURS = {"used": "#007a5a", "stale": "#d99a00", "no_attempt": "#b8bcc2", "not_tracked": "#b8bcc2"}
 INK, SOFT, GRID = "#1d1c1d", "#616061", "#e8e8e8"
 LINES = (
@@ -31,7 +34,7 @@ def render(spec: dict[str, Any]) -> bytes:
     from matplotlib import pyplot as plt
 
     mpl.rcParams.update({"text.parse_math": False, "font.size": 10, "svg.fonttype": "none"})
-    figure = _trend(spec, plt) if spec["kind"] == "trend" else _attempts(spec, plt)
+    figure = _FIGURES[spec["kind"]](spec, plt)
     out = io.BytesIO()
     figure.savefig(out, format="png", facecolor="white")
     plt.close(figure)
@@ -162,5 +165,91 @@ def _mark(axes: Any, marks: list[dict[str, str]], most: int) -> None:
             axes.annotate(mark["label"], place, (3, 0), color=SOFT, fontsize=7, **offset)
 
 
+def _matrix(spec: dict[str, Any], plt: Any) -> Any:
+    """Who uses what: cells of a group in its colour, its blocks outlined with their number, the rest grey."""
+    from matplotlib.colors import ListedColormap
+
+    rows, columns = len(spec["rows"]), len(spec["columns"])
+    named = not spec["spans"]
+    tall = 0.17 if named else max(0.03, min(0.06, 9 / rows))  # inches a row
+    wide = max(0.17, min(0.3, 6 / columns))
+    size = (max(7.0, 2.6 + wide * columns), max(3.0, 2.2 + tall * rows))
+    figure, axes = plt.subplots(figsize=size, dpi=130, layout="constrained")
+    shown = [[_shade(value) for value in row] for row in spec["cells"]]
+    colours = ListedColormap(["#ffffff", "#b8bcc2", *GROUPS])
+    axes.imshow(
+        shown, cmap=colours, vmin=0, vmax=1 + len(GROUPS), aspect="auto", interpolation="nearest", alpha=0.8
+    )
+    thin = 0.6 if named else 0
+    axes.set_xticks([x - 0.5 for x in range(1, columns)], minor=True)
+    axes.set_yticks([y - 0.5 for y in range(1, rows)] if named else [], minor=True)
+    axes.grid(which="minor", color=GRID, linewidth=thin)
+    _outline(axes, spec["blocks"], wide, tall)
+    axes.set_xticks(range(columns), spec["columns"], rotation=90, color=INK, fontsize=7.5)
+    axes.xaxis.tick_top()
+    _name_rows(axes, spec)
+    axes.tick_params(which="both", length=0)
+    for side in axes.spines.values():
+        side.set_color(GRID)
+    figure.suptitle(spec["title"], x=0.01, ha="left", color=INK, fontsize=12, fontweight="bold")
+    note = "\n".join(textwrap.fill(line, int(size[0] * 14)) for line in spec["note"].split("\n"))
+    figure.supxlabel(note, color=SOFT, fontsize=8, x=0.01, ha="left")
+    return figure
+
+
+def _outline(axes: Any, blocks: list[dict[str, int]], wide: float, tall: float) -> None:
+    """A frame around each block, with the number of its group where there is room."""
+    from matplotlib.patches import Rectangle
+
+    for block in blocks:
+        width, height = block["right"] - block["left"] + 1, block["bottom"] - block["top"] + 1
+        corner = (block["left"] - 0.5, block["top"] - 0.5)
+        axes.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=INK, linewidth=1.4, zorder=3))
+        if width * wide >= 0.16 and height * tall >= 0.16:
+            axes.text(
+                corner[0] + width / 2,
+                corner[1] + height / 2,
+                str(block["number"]),
+                ha="center",
+                va="center",
+                color=INK,
+                fontsize=8,
+                fontweight="bold",
+                bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.9},
+                zorder=4,
+            )
+
+
+def _name_rows(axes: Any, spec: dict[str, Any]) -> None:
+    if not spec["spans"]:
+        rows = len(spec["rows"])
+        axes.set_yticks(range(rows), spec["rows"], color=INK, fontsize=7.5)
+    else:
+        axes.set_yticks(
+            [(a + b) / 2 for a, b, _ in spec["spans"]],
+            [t for _, _, t in spec["spans"]],
+            color=INK,
+            fontsize=8,
+        )
+        for first, _, _ in spec["spans"][1:]:
+            axes.axhline(first - 0.5, color=SOFT, linewidth=0.6)
+
+
+def _shade(value: int) -> int:
+    """The place of a cell's colour: white, grey, then the groups' in turn."""
+    if value > 0:
+        return 2 + (value - 1) % len(GROUPS)
+    return -value
+
+
+_FIGURES = {"trend": _trend, "chart": _attempts, "matrix": _matrix}
+
+
+def main() -> None:
+    """Draw what stands on standard input."""
+    spec = json.load(sys.stdin)
+    sys.stdout.buffer.write(render(spec))
+
+
 if __name__ == "__main__":
-    sys.stdout.buffer.write(render(json.load(sys.stdin)))
+    main()

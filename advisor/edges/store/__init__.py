@@ -22,6 +22,7 @@ from advisor.edges.store.steps import Steps
 from advisor.edges.store.sweeps import Sweeps
 from advisor.edges.store.tickets import Tickets
 from advisor.edges.store.trends import Trends
+from advisor.edges.store.usage import Usage
 
 __all__ = ["Store", "look", "verify", "verify_lines"]
 
@@ -47,6 +48,7 @@ class Store:
         self.scores = Scores(self._db)
         self.questions = Questions(self._db)
         self.trends = Trends(self._db)
+        self.usage = Usage(self._db)
         self.outbox = Outbox(self._db)
         self.deliveries = Deliveries(self._db)
         self.log = Log(self._db)
