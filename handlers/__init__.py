@@ -10,10 +10,13 @@ import re
 from slack_bolt import App
 
 from handlers.actions import FOLLOWUPS, Listeners
+from handlers.digest_presses import ACTIONS as DIGEST_ACTIONS
+from handlers.digest_presses import VIEWS as DIGEST_VIEWS
+from handlers.digest_presses import DigestListeners
 from handlers.presses import FORMS, VERBS, TicketListeners
 
 COMMAND = "/iam-audit"
-VIEWS = ("audit.new", "ticket.new", *FORMS)
+VIEWS = ("audit.new", "ticket.new", *FORMS, *DIGEST_VIEWS)
 OPTIONS = ("audit.new.entity", "audit.breakdown", "ticket.keep.services")
 ACTIONS = (
     "audit.breakdown",
@@ -24,6 +27,7 @@ ACTIONS = (
     *FOLLOWUPS,
     *VERBS,
     *FORMS,
+    *DIGEST_ACTIONS,
 )
 
 
@@ -51,4 +55,18 @@ def register(app: App, on: Listeners) -> None:
     for action_id in FORMS:
         app.action(action_id)(of.on_form)
         app.view(action_id)(of.on_form_sent)
+    with_digests = DigestListeners(on)
+    for action_id, listener in (
+        ("digest.audit", with_digests.on_audit),
+        ("digest.ticket", with_digests.on_ticket),
+        ("digest.tickets", with_digests.on_several),
+        ("digest.keep", with_digests.on_keep),
+        ("digest.approve", with_digests.on_approve),
+        ("digest.edit", with_digests.on_edit),
+        ("digest.off", with_digests.on_off),
+    ):
+        app.action(action_id)(listener)
+    app.view("digest.new")(with_digests.on_form)
+    app.view("digest.keep")(with_digests.on_keep_sent)
+    app.view("digest.tickets")(with_digests.on_several_sent)
     app.action(re.compile(r".*"))(on.on_unknown_button)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
@@ -185,6 +186,33 @@ class People:
         except NoAnswer:
             return False
         return bool(user) and not (user or {}).get("deleted")
+
+    def zone(self, user_id: str) -> str:
+        """The time zone of a person, as an IANA name that this machine knows; UTC where there is none."""
+        name = str((self._user(user_id) or {}).get("tz") or "UTC")
+        try:
+            return ZoneInfo(name).key
+        except (ZoneInfoNotFoundError, ValueError, OSError):  # a name that is none, or a folder's
+            return "UTC"
+
+    def member(self, channel: str, user_id: str) -> bool:
+        """Whether a person is in a channel, asked of Slack now. Raises NoAnswer where Slack is silent."""
+        cursor = ""
+        while True:
+            try:
+                page = self.client.conversations_members(channel=channel, limit=1000, cursor=cursor)
+            except SlackApiError as error:
+                word = str(error.response.get("error"))
+                if word in {"channel_not_found", "missing_scope", "not_in_channel", "fetch_members_failed"}:
+                    return False
+                raise NoAnswer(word) from error
+            except Exception as error:
+                raise NoAnswer(type(error).__name__) from error
+            if user_id in (page.get("members") or []):
+                return True
+            cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                return False
 
     def place(self, channel: str) -> str:
         """What kind of place a channel is: open, shared, not_joined, archived. Raises NoAnswer where Slack is silent.

@@ -30,7 +30,7 @@ from advisor.core.model import (
     Usage,
 )
 from advisor.desk import Desk
-from handlers import commands
+from handlers import commands, digest_commands, estate_words
 from handlers.access import People
 from handlers.blocks import answers, forms
 from handlers.blocks.kit import Json, Message
@@ -146,6 +146,9 @@ class Listeners:
             case commands.Numbered(_, number):
                 user, channel = str(body["user_id"]), str(body["channel_id"])
                 self._work(("keep", number), lambda: self.intake.end_keep(number, user, channel))
+                ack()
+            case estate_words.DigestEvery() | estate_words.DigestWord():
+                digest_commands.on_command(self, body, client, parsed)
                 ack()
             case commands.UsageError(typed, wrong, hint, near):
                 ack(answers.usage(typed, wrong, hint, near).answer())

@@ -33,13 +33,22 @@ from handlers.access import NoAnswer, People
 from handlers.blocks import answers, audit, kit, thread
 from handlers.blocks.kit import Json, Message
 from handlers.blocks.view import AuditView
+from handlers.draw_digests import SURFACES as DIGESTS
+from handlers.draw_digests import DrawDigests
 from handlers.draw_tickets import SURFACES as TICKETS
 from handlers.draw_tickets import DrawTickets
 from handlers.files import File
 
 log = logging.getLogger(__name__)
 
-RUNGS = {"audit.card": 1, "ticket.card": 1, "audit.services": 2, "audit.chart": 1, "audit.followup": 2}
+RUNGS = {
+    "audit.card": 1,
+    "ticket.card": 1,
+    "digest.card": 1,
+    "audit.services": 2,
+    "audit.chart": 1,
+    "audit.followup": 2,
+}
 """How many plainer forms a surface has besides its richest; below the last one stands its bare text."""
 
 _BARS = 40
@@ -57,6 +66,11 @@ class Draw:
     people: People
     tickets: DrawTickets
 
+    @property
+    def digests(self) -> DrawDigests:
+        """What draws digests."""
+        return DrawDigests(self.desk, self.people, self.tickets)
+
     def metadata(self, notice: Notice) -> Json | None:
         """Slack metadata of a parent card: ids and a state, nothing private."""
         store = self.desk.store
@@ -66,6 +80,8 @@ class Draw:
                 found = store.requests.get(notice.row_id)
             case "ticket.card":
                 found = store.tickets.get(notice.row_id)
+            case "digest.card":
+                return self.digests.metadata(notice.row_id, notice.parent_id or notice.id)
             case _:
                 return None
         card = notice.parent_id or notice.id
@@ -79,6 +95,8 @@ class Draw:
             message = known(self, notice, rung)
         elif notice.surface in TICKETS:
             message = self.tickets.message(notice, rung)
+        elif notice.surface in DIGESTS:
+            message = self.digests.message(notice, rung)
         else:
             return None
         if message and rung > RUNGS.get(notice.surface, 0):
@@ -293,6 +311,8 @@ class Draw:
         """The files of an upload. Raises NoChart where a picture cannot be drawn."""
         if notice.surface == "ticket.files":
             return self.tickets.files(notice)
+        if notice.surface == "digest.files":
+            return self.digests.files(notice)
         if notice.surface == "log.files":
             return [File("iam-audit-log.jsonl", "IAM Audit log", self.desk.store.log.lines().encode())]
         view = self._view_of(notice)

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from advisor import audits, changes, decisions, followups, jobs, tickets
+from advisor import audits, changes, decisions, digests, followups, jobs, tickets
 from advisor.core.errors import AwsError
 from advisor.core.lifecycle import Person, refusal
 from advisor.core.model import Account, Failure, Followup, Request
 from advisor.core.removal import Press, Ticket, TicketState, Verb
 from advisor.desk import Desk
 from handlers.access import NoAnswer, People
+from handlers.digest_work import DigestWork
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Intake:
         jobs.tick(desk)
         self._tickets()
         soon = [t for t in (desk.store.jobs.next_at(now), desk.store.tickets.next_at(now)) if t]
+        soon += DigestWork(desk, self.people).beat()
         return max(0.05, (min(soon) - desk.clock()).total_seconds()) if soon else None
 
     def _tickets(self) -> None:
@@ -274,5 +276,6 @@ def housekeeping(desk: Desk) -> None:
     thinned = desk.store.reports.thin(now - timedelta(days=desk.config.iam_audit_retention_days))
     desk.store.deliveries.forget(now - timedelta(days=7))
     audits.refresh_listings(desk, LISTED_FOR)
+    digests.remind(desk)
     if thinned:
         log.info("reports.thinned count=%d", thinned)
