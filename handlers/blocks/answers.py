@@ -18,6 +18,8 @@ _HELP = """\
 /iam-audit                             a form with type-ahead
 /iam-audit tickets · ticket 12         what waits, and one ticket
 /iam-audit keeps · keep end 5          what is kept, and end one
+/iam-audit digest weekly mon 09:00     a digest for this channel
+      daily  monthly last  now  list  edit  off
 /iam-audit log export                  the whole log, for admins
 /iam-audit whoami · accounts · help"""
 
