@@ -31,9 +31,18 @@ class Room:
     services: int = 4
     best: bool = True
     note: bool = True
+    unread: int = 2  # accounts by name
+    width: int = 30  # of a service's or account's name
 
 
-_ROOMS = (Room(), Room(2, 40, 3), Room(1, 36, 2, best=False), Room(1, 24, 1, best=False, note=False))
+_ROOMS = (
+    Room(),
+    Room(2, 40, 3),
+    Room(1, 36, 2, best=False, unread=1, width=24),
+    Room(1, 24, 1, best=False, note=False, unread=1, width=16),
+    Room(1, 16, 1, best=False, note=False, unread=0, width=10),
+)
+"""From roomy to narrow; the first that fits is drawn."""
 
 
 def card(view: DigestView) -> Message:
@@ -171,12 +180,12 @@ def _blocks(view: DigestView, told: Digest, room: Room) -> list[Any]:
     buttons = [*_selects(told), *_own_buttons(view)]
     return [
         kit.header(f"{title(view.schedule)}: {said.headline(told)}"),
-        kit.context(kit.plain(view.named, 200), since, _maker(view)),
+        kit.context(kit.plain(view.named, 200 if room.unread else 120), since, _maker(view)),
         *_changed(told, room),
         *_waiting(view, told, room),
         *_approvable(view, told),
         *_next(view, told, room),
-        *_untold(told),
+        *_untold(told, room),
         *(
             [kit.actions(*buttons, block_id=f"digest:{view.posting.id}:{view.posting.revision}")]
             if buttons
@@ -220,12 +229,16 @@ def _changed(told: Digest, room: Room) -> list[Any]:
     for icon, label, found in (
         ("white_check_mark", "Removed", [said.ended(e, room.name, "from") for e in told.removed]),
         ("leftwards_arrow_with_hook", "Given back", [said.ended(e, room.name, "to") for e in told.back]),
-        ("warning", "Grew", [said.grew(c, room.name, room.services) for c in told.grew]),
-        ("large_green_circle", "Used again", [said.again(c, room.name, room.services) for c in told.again]),
+        ("warning", "Grew", [said.grew(c, room.name, room.services, room.width) for c in told.grew]),
+        (
+            "large_green_circle",
+            "Used again",
+            [said.again(c, room.name, room.services, room.width) for c in told.again],
+        ),
         (
             "large_yellow_circle",
             "Not used any more",
-            [said.unused(c, room.name, room.services) for c in told.unused],
+            [said.unused(c, room.name, room.services, room.width) for c in told.unused],
         ),
         ("heavy_minus_sign", "Expired undecided", [said.ticket(e, room.name) for e in told.expired]),
     ):
@@ -295,7 +308,7 @@ def _next(view: DigestView, told: Digest, room: Room) -> list[Any]:
     for one in told.next:
         best = f"; first {', '.join(kit.clip(s, 24) for s in one.best[:2])}" if room.best and one.best else ""
         text = (
-            f"{named(one.thing, room.name)}: {one.could_go:,} of {one.granted:,} could go{best}; "
+            f"{named(one.thing, room.name, room.width)}: {one.could_go:,} of {one.granted:,} could go{best}; "
             f"{one.used:,} used in {view.window_days} days"
         )
         button = kit.button("Open a ticket…", "digest.ticket", one.thing.id)
@@ -303,7 +316,7 @@ def _next(view: DigestView, told: Digest, room: Room) -> list[Any]:
     return lines
 
 
-def _untold(told: Digest) -> list[Any]:
+def _untold(told: Digest, room: Room) -> list[Any]:
     counts = []
     if told.totals.young:
         counts.append(f"{words.some(told.totals.young, 'entity', 'entities')} too young to judge")
@@ -312,11 +325,13 @@ def _untold(told: Digest) -> list[Any]:
     if told.failed:
         counts.append(f"{words.some(told.failed, 'entity', 'entities')} that could not be read")
     lines = [kit.section(kit.text(" · ".join(counts)))] if counts else []
-    lines += [kit.section(kit.emoji("warning"), kit.text(f" {said.unread(u)}")) for u in told.unread[:2]]
-    if len(told.unread) > 2:
-        lines.append(
-            kit.section(kit.text(f"and {words.some(len(told.unread) - 2, 'more account')} not read"))
-        )
+    lines += [
+        kit.section(kit.emoji("warning"), kit.text(f" {said.unread(u)}")) for u in told.unread[: room.unread]
+    ]
+    left = len(told.unread) - room.unread
+    if left > 0:
+        more = words.some(left, "more account" if room.unread else "account")
+        lines.append(kit.section(kit.text(f"{more} not read: see the thread")))
     if told.maker:
         lines.append(kit.section(kit.emoji("warning"), kit.text(f" {said.maker(told.maker)}")))
     return [kit.rich(_head("Could not be told"), kit.bullets(lines))] if lines else []

@@ -57,7 +57,7 @@ def scope(accounts: Sequence[Account], schedule: Schedule) -> str:
     told = joined(names, kit.NAME) if 0 < len(names) <= 3 else words.some(len(names), "account")
     if not names:
         told = joined(schedule.accounts) if schedule.accounts else "all accounts"
-    more = f", only tag {kit.clip(schedule.tag, 60)}" if schedule.tag else ""
+    more = f", only tag {kit.clip(schedule.tag, 40)}" if schedule.tag else ""
     least = f", {schedule.severity} risk and up" if schedule.severity else ""
     return f"{told}{more}{least}"
 
@@ -72,14 +72,14 @@ def headline(told: Digest) -> str:
     return f"{text}, {f'{-moved:,} fewer' if moved < 0 else f'{moved:,} more' if moved else 'as before'}"
 
 
-def named(thing: Thing, limit: int = 40) -> str:
+def named(thing: Thing, limit: int = 40, place: int = _ALIAS) -> str:
     """etl-nightly (role in prod)"""
-    return f"{kit.clip(thing.name, limit)} ({thing.kind} in {kit.clip(thing.alias or thing.account, _ALIAS)})"
+    return f"{kit.clip(thing.name, limit)} ({thing.kind} in {kit.clip(thing.alias or thing.account, place)})"
 
 
-def services(found: Sequence[str], limit: int) -> str:
+def services(found: Sequence[str], limit: int, width: int = 40) -> str:
     """sns, ses and 3 more"""
-    shown = [kit.clip(s, 40) for s in found[:limit]]
+    shown = [kit.clip(s, width) for s in found[:limit]]
     more = len(found) - len(shown)
     return f"{', '.join(shown)} and {more:,} more" if more > 0 else joined(shown)
 
@@ -96,22 +96,22 @@ def ticket(one: Ended, limit: int) -> str:
     return f"ticket {one.ticket_id}, {kit.clip(one.thing.name, limit)}"
 
 
-def grew(one: Change, limit: int, many: int) -> str:
+def grew(one: Change, limit: int, many: int, width: int = 40) -> str:
     """etl-nightly got sqs, sns and 4 more"""
-    return f"{kit.clip(one.thing.name, limit)} got {services(one.services, many)}"
+    return f"{kit.clip(one.thing.name, limit)} got {services(one.services, many, width)}"
 
 
-def again(one: Change, limit: int, many: int) -> str:
+def again(one: Change, limit: int, many: int, width: int = 40) -> str:
     """sqs by report-mailer, after 140 days"""
-    text = f"{services(one.services, many)} by {kit.clip(one.thing.name, limit)}"
+    text = f"{services(one.services, many, width)} by {kit.clip(one.thing.name, limit)}"
     if one.days:
         return f"{text}, after {words.some(one.days, 'day')}"
     return f"{text}, for the first time"
 
 
-def unused(one: Change, limit: int, many: int) -> str:
+def unused(one: Change, limit: int, many: int, width: int = 40) -> str:
     """kms by DBAdminRole"""
-    return f"{services(one.services, many)} by {kit.clip(one.thing.name, limit)}"
+    return f"{services(one.services, many, width)} by {kit.clip(one.thing.name, limit)}"
 
 
 def waits(one: Waiting, limit: int, needed: int = 0) -> str:
