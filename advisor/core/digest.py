@@ -201,9 +201,11 @@ def compare(
     thing: Thing, before: Read, after: Read, window_days: int, risk: int = 0
 ) -> tuple[Change | None, Change | None, Change | None]:
     """What came, what is used again, and what is not used any more from one report of an entity to the next."""
-    if before.rows == after.rows and not _crossed(before, after, window_days):
+    # What is the same in both says nothing, unless its last attempt has left the window meanwhile.
+    same = {r for r in set(before.rows) & set(after.rows) if not _left(r[1], before, after, window_days)}
+    if len(same) == len(before.rows) == len(after.rows):
         return None, None, None
-    found = difference(_report(before), _report(after), window_days)
+    found = difference(_report(before, same), _report(after, same), window_days)
     last = dict(before.rows)
 
     def days(service: str) -> int:
@@ -222,14 +224,14 @@ def compare(
     )
 
 
-def _crossed(before: Read, after: Read, window_days: int) -> bool:
-    """Whether a use left the window between two reports that list the same."""
+def _left(at: datetime | None, before: Read, after: Read, window_days: int) -> bool:
+    """Whether an attempt was within the window of one report, and is not within that of the next."""
     window = timedelta(days=window_days)
-    return any(at and before.at - at <= window < after.at - at for _, at in after.rows)
+    return at is not None and before.at - at <= window < after.at - at
 
 
-def _report(read: Read) -> Report:
-    rows = tuple(ServiceRow(service, last_at=at) for service, at in read.rows)
+def _report(read: Read, without: set[tuple[str, datetime | None]]) -> Report:
+    rows = tuple(ServiceRow(r[0], last_at=r[1]) for r in read.rows if r not in without)
     return Report(0, Granularity.SERVICE, read.at, read.at, rows)
 
 
