@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from advisor.edges.config import Config
+from advisor.edges.schedule import known
 
 log = logging.getLogger(__name__)
 
@@ -189,11 +189,8 @@ class People:
 
     def zone(self, user_id: str) -> str:
         """The time zone of a person, as an IANA name that this machine knows; UTC where there is none."""
-        name = str((self._user(user_id) or {}).get("tz") or "UTC")
-        try:
-            return ZoneInfo(name).key
-        except (ZoneInfoNotFoundError, ValueError, OSError):  # a name that is none, or a folder's
-            return "UTC"
+        name = str((self._user(user_id) or {}).get("tz") or "")
+        return name if known(name) else "UTC"
 
     def member(self, channel: str, user_id: str) -> bool:
         """Whether a person is in a channel, asked of Slack now. Raises NoAnswer where Slack is silent."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
@@ -57,6 +57,15 @@ def next_due(rhythm: Rhythm, after: datetime) -> datetime:
         if at > least:
             return at
         wall = found + timedelta(seconds=1)
+
+
+def known(zone: str) -> bool:
+    """Whether this machine knows a time zone."""
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # none of that name, no name at all, a folder's name
+        return False
+    return True
 
 
 def first_due(rhythm: Rhythm, now: datetime) -> datetime:

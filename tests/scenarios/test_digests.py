@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.drawn import nodes
 from tests.sandbox import world as story
 from tests.scenarios.digesting import (
     NINE,
@@ -346,3 +347,91 @@ def test_forty_at_nine(friday: Stage) -> None:
     assert all(b - a >= 1 for a, b in pairwise(posted))
     assert {s for _, s in postings(stage)} == {"posted"}
     assert len(postings(stage)) == 40
+
+
+def test_those_that_are_due_together_share_one_sweep(friday: Stage) -> None:
+    """The same accounts are read once for all of them."""
+    stage = friday
+    for channel in (story.SECURITY, story.PLATFORM):
+        weekly(stage, channel=channel)
+    weekly(stage, channel=stage.slack.dm_of(story.BOB), user=story.BOB)
+    go(stage, NINE)
+    assert len(stage.rows("SELECT 1 FROM sweep")) == 1
+    assert [s for _, s in postings(stage)] == ["collecting"] * 3
+    sweep(stage, 1, story.PROD)
+    go(stage, NINE + timedelta(minutes=1))
+    assert [s for _, s in postings(stage)] == ["posted"] * 3
+
+
+def test_what_was_typed_outlives_a_kill(friday: Stage) -> None:
+    """It is committed before it is acknowledged; what is delivered twice is made once."""
+    reply = friday.slack.command(story.ALICE, story.SECURITY, "digest daily 09:00")
+    assert reply.ok
+    friday.restart()
+    friday.slack.redeliver(reply)
+    friday.settle()
+    assert len(due(friday)) == 1
+    assert said_in_log(friday).count("digest.make") == 1
+
+
+def test_it_was_turned_off_while_it_collected(friday: Stage) -> None:
+    """Then it is not posted any more."""
+    stage = friday
+    weekly(stage)
+    go(stage, NINE)
+    stage.say("digest off")
+    sweep(stage, 1, story.PROD)
+    go(stage, NINE + timedelta(minutes=1))
+    assert postings(stage) == [("2026-11-30T08:00", "failed")]
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_every_clean_up_is_in_the_file(friday: Stage, allowed: bool) -> None:
+    """More than five: the rest is a CSV in the thread; where Slack takes none, the thread says so."""
+    stage = friday
+    stage.slack.state.files_allowed = allowed
+    weekly(stage)
+    stage.now = NINE - timedelta(hours=1)
+    swept(stage)
+    for n in range(8):
+        read(stage, entity(stage, f"=role{n}"), {"s3": 3, "kms": None}, risk=n)
+    go(stage, NINE)
+    (card,) = digests(stage)
+    assert "by risk, 5 of 8" in flat(card)
+    thread = stage.slack.thread(story.SECURITY, card["ts"])
+    if allowed:
+        (file,) = stage.slack.state.files.values()
+        lines = file["content"].decode("utf-8-sig").splitlines()
+        assert len(lines) == 9
+        assert lines[1].endswith(",1,2,1,7,kms")
+    else:
+        assert any("The list of every clean-up is not here" in flat(m) for m in thread)
+
+
+def test_a_zone_that_the_machine_forgot(friday: Stage) -> None:
+    """It goes on by UTC, and stops nothing else."""
+    stage = friday
+    weekly(stage)
+    with stage.store.transaction():
+        stage.store._db.run("UPDATE schedule SET zone = 'Gone/Away'")
+    swept(stage)
+    go(stage, NINE)
+    assert due(stage)[0]["due_at"].startswith("2026-12-07T09:00")
+    assert len(postings(stage)) == 1
+
+
+@pytest.mark.parametrize("name", ["<!channel>*EVIL*", "EVIL\u202e`x`", "EVIL" * 20])
+def test_hostile_names(friday: Stage, name: str) -> None:
+    """Strangers' words reach Slack only where it reads no markup."""
+    stage = friday
+    weekly(stage, "weekly mon tag:team=<!here>")
+    stage.now = NINE - timedelta(hours=1)
+    swept(stage)
+    read(stage, entity(stage, name, unique="AROAX"), {"s3": 3, name: None}, tags=(("team", "<!here>"),))
+    go(stage, NINE)
+    for call in stage.slack.state.calls:
+        for node in nodes(call.args.get("blocks") or []):
+            if node.get("type") == "mrkdwn":
+                assert "EVIL" not in node["text"] and "<!here>" not in node["text"]
+        assert "<!" not in str(call.args.get("text") or "")
+    assert "EVIL" in flat(digests(stage)[0])
