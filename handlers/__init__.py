@@ -14,10 +14,12 @@ from handlers.digest_presses import ACTIONS as DIGEST_ACTIONS
 from handlers.digest_presses import VIEWS as DIGEST_VIEWS
 from handlers.digest_presses import DigestListeners
 from handlers.presses import FORMS, VERBS, TicketListeners
+from handlers.sweep_presses import SweepListeners
 
 COMMAND = "/iam-audit"
 VIEWS = ("audit.new", "ticket.new", *FORMS, *DIGEST_VIEWS)
-OPTIONS = ("audit.new.entity", "audit.breakdown", "ticket.keep.services")
+SWEEP_OPTIONS = ("sweep.audit", "sweep.ticket")
+OPTIONS = ("audit.new.entity", "audit.breakdown", "ticket.keep.services", *SWEEP_OPTIONS)
 ACTIONS = (
     "audit.breakdown",
     "audit.choose",
@@ -28,6 +30,9 @@ ACTIONS = (
     *VERBS,
     *FORMS,
     *DIGEST_ACTIONS,
+    "sweep.cancel",
+    "sweep.export",
+    *SWEEP_OPTIONS,
 )
 
 
@@ -69,4 +74,11 @@ def register(app: App, on: Listeners) -> None:
     app.view("digest.new")(with_digests.on_form)
     app.view("digest.keep")(with_digests.on_keep_sent)
     app.view("digest.tickets")(with_digests.on_several_sent)
+    sweep = SweepListeners(on, of)
+    app.action("sweep.cancel")(sweep.on_cancel)
+    app.action("sweep.export")(sweep.on_export)
+    app.action("sweep.audit")(sweep.on_audit)
+    app.action("sweep.ticket")(sweep.on_ticket)
+    for action_id in SWEEP_OPTIONS:
+        app.options(action_id)(sweep.on_options)
     app.action(re.compile(r".*"))(on.on_unknown_button)

@@ -17,7 +17,7 @@ from slack_bolt import Ack, BoltResponse
 from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient
 
-from advisor import audits, jobs, readings
+from advisor import audits, jobs, readings, sweeps
 from advisor.core.model import (
     TRACKED_DAYS,
     Asked,
@@ -36,6 +36,7 @@ from handlers.blocks import answers, forms
 from handlers.blocks.kit import Json, Message
 from handlers.deliver import Deliver
 from handlers.draw import Draw
+from handlers.estate_words import SweepNow
 from handlers.intake import FRONT, Intake
 
 log = logging.getLogger(__name__)
@@ -150,12 +151,19 @@ class Listeners:
             case estate_words.DigestEvery() | estate_words.DigestWord():
                 digest_commands.on_command(self, body, client, parsed)
                 ack()
+            case SweepNow():
+                self.once(f"trigger:{body['trigger_id']}", lambda: self._sweep(parsed, body))
+                ack()
             case commands.UsageError(typed, wrong, hint, near):
                 ack(answers.usage(typed, wrong, hint, near).answer())
             case Asked():
                 answer = self.once(f"trigger:{body['trigger_id']}", lambda: self._ask(parsed, body))
                 self.deliver.remember(int(answer["request"]), str(body.get("response_url") or ""))
                 ack()
+
+    def _sweep(self, asked: SweepNow, body: Body) -> Json:
+        user, channel = str(body["user_id"]), str(body["channel_id"])
+        return {"sweep": sweeps.start(self.desk, user, channel, asked.account).id}
 
     def _ask(self, asked: Asked, body: Body) -> Json:
         request = self.desk.store.requests.add(

@@ -32,6 +32,9 @@ OPTIONAL = {
     "users:read.email": "an owner tag that holds an e-mail address names nobody",
 }
 
+_PROOFS = {"missing", "busy"}
+"""Errors that prove the permission: a made-up name was looked up, a credential report is still being made."""
+
 Line = tuple[str, bool, str]
 
 
@@ -148,7 +151,7 @@ def _account(aws: Aws, account: Account) -> Iterator[Line]:
         try:
             probe()
         except AwsError as error:
-            refused = error.code != "missing"  # a made-up name that is looked up proves the permission
+            refused = error.code not in _PROOFS
             yield f"{name}: {error.call}", not refused, error.message[:200] if refused else ""
         else:
             yield f"{name}: {call}", True, ""
@@ -192,6 +195,9 @@ def _probes(aws: Aws, session: Session) -> list[tuple[str, Callable[[], object]]
             Arn=arn,
             ServiceNamespaces=["s3"],
         ),
+        asked("get_account_authorization_details", "iam:GetAccountAuthorizationDetails", MaxItems=1),
+        asked("generate_credential_report", "iam:GenerateCredentialReport"),
+        asked("get_credential_report", "iam:GetCredentialReport"),
         ("iam:ListRoles, ListUsers, ListGroups, ListPolicies", lambda: list(aws.listing(session))),
         *(
             asked(f"get_{k}", f"iam:Get{k.title()}", **{f"{k.title()}Name": none})

@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from slack_sdk import WebClient
@@ -22,6 +24,7 @@ from advisor import jobs
 from advisor.core.model import Notice
 from advisor.desk import Desk
 from advisor.edges.chart import NoChart
+from handlers import uploads
 from handlers.access import NoAnswer, People
 from handlers.blocks.kit import Json, Message
 from handlers.draw import RUNGS, Draw
@@ -323,6 +326,9 @@ class Deliver:
         if self.people.place(parent.sent_to) == "shared":
             self._no_file(notice, "the channel is shared with another company")
             return
+        if notice.surface == "sweep.files":
+            self._stream(notice, parent)
+            return
         try:
             found = self.drawing.files(notice)
         except NoChart as error:
@@ -347,6 +353,38 @@ class Deliver:
             if notice.surface.startswith("audit.") and not self.drawing.is_picture(notice):
                 self._say_below(notice, "audit.exported")
 
+    def _stream(self, notice: Notice, parent: Notice) -> None:
+        """Write the files of a sweep to disk and upload them from there, if this person may have them."""
+        store = self.desk.store
+        if word := self.people.refusal(notice.user):
+            with store.transaction():
+                store.outbox.drop(notice.id, "failed", word)
+                self.desk.store.outbox.add(
+                    "ephemeral",
+                    "refused",
+                    notice.row_id,
+                    channel=parent.sent_to,
+                    user=notice.user,
+                    now=self.desk.clock(),
+                    detail={"why": word},
+                )
+            return
+        store.outbox.sending(notice.id, self.desk.clock())
+        with TemporaryDirectory(prefix="iam-audit-") as folder:
+            written = self.drawing.sweeps.write(notice, Path(folder))
+            files = [
+                (path, f"IAM Audit sweep {notice.row_id} ({path.suffix[1:].upper()})")
+                for path in written.paths
+            ]
+            try:
+                uploads.send(self.client, parent.sent_to, parent.ts, files)
+            except Exception as error:  # read by refusal_of
+                self._file_refused(notice, refusal_of(error))
+                return
+        with store.transaction():
+            store.outbox.sent(notice.id, parent.sent_to)
+            self._say_below(notice, "sweep.exported", rows=str(written.rows), entities=str(written.entities))
+
     def _file_refused(self, notice: Notice, refusal: Refusal) -> None:
         if refusal.wait:
             self._later(notice, refusal)
@@ -364,8 +402,8 @@ class Deliver:
             surface = "audit.chart" if self.drawing.is_picture(notice) else f"{family}.file_refused"
             self._say_below(notice, surface, why)
 
-    def _say_below(self, notice: Notice, surface: str, why: str = "") -> None:
-        detail = {"why": why, "of": "request" if notice.surface == "audit.csv" else "followup"}
+    def _say_below(self, notice: Notice, surface: str, why: str = "", **more: str) -> None:
+        detail = {"why": why, "of": "request" if notice.surface == "audit.csv" else "followup", **more}
         self.desk.store.outbox.add(
             "post",
             surface,

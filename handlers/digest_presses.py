@@ -64,7 +64,7 @@ class DigestListeners:
             ack()
             return
         request = serve(self.on.desk, entity, report_id, str(body["user"]["id"]), _channel(body))
-        TicketListeners(self.on).open(client, body, request, report_id)
+        TicketListeners(self.on).open_form(client, body, request, report_id)
         ack()
 
     def on_several(self, ack: Ack, body: Body, client: WebClient) -> None:

@@ -349,7 +349,7 @@ def words_of(wanted: Wanted) -> dict[str, object]:
 def serve(desk: Desk, entity: Entity, report_id: int, user: str, channel: str) -> int:
     """A request that a stored report has answered: what a ticket is opened from."""
     asked = Asked(entity.kind, entity.name, entity.account, days=desk.config.iam_audit_window_days)
-    return desk.store.requests.serve_new(user, channel, "digest", asked, desk.clock(), entity.id, report_id)
+    return desk.store.requests.served(user, channel, "digest", asked, desk.clock(), entity.id, report_id)
 
 
 def _listed(value: object) -> list[object]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from advisor import readings
+from advisor.core.estate import Sweep
 from advisor.core.model import (
     TRACKED_DAYS,
     Account,
@@ -35,6 +36,8 @@ from handlers.blocks.kit import Json, Message
 from handlers.blocks.view import AuditView
 from handlers.draw_digests import SURFACES as DIGESTS
 from handlers.draw_digests import DrawDigests
+from handlers.draw_sweeps import SURFACES as SWEEPS
+from handlers.draw_sweeps import DrawSweeps
 from handlers.draw_tickets import SURFACES as TICKETS
 from handlers.draw_tickets import DrawTickets
 from handlers.files import File
@@ -45,6 +48,7 @@ RUNGS = {
     "audit.card": 1,
     "ticket.card": 1,
     "digest.card": 1,
+    "sweep.card": 1,
     "audit.services": 2,
     "audit.chart": 1,
     "audit.followup": 2,
@@ -65,6 +69,7 @@ class Draw:
     desk: Desk
     people: People
     tickets: DrawTickets
+    sweeps: DrawSweeps
 
     @property
     def digests(self) -> DrawDigests:
@@ -74,7 +79,7 @@ class Draw:
     def metadata(self, notice: Notice) -> Json | None:
         """Slack metadata of a parent card: ids and a state, nothing private."""
         store = self.desk.store
-        found: Request | Ticket | None
+        found: Request | Ticket | Sweep | None
         match notice.surface:
             case "audit.card":
                 found = store.requests.get(notice.row_id)
@@ -82,6 +87,8 @@ class Draw:
                 found = store.tickets.get(notice.row_id)
             case "digest.card":
                 return self.digests.metadata(notice.row_id, notice.parent_id or notice.id)
+            case "sweep.card":
+                found = store.sweeps.get(notice.row_id)
             case _:
                 return None
         card = notice.parent_id or notice.id
@@ -97,6 +104,8 @@ class Draw:
             message = self.tickets.message(notice, rung)
         elif notice.surface in DIGESTS:
             message = self.digests.message(notice, rung)
+        elif notice.surface in SWEEPS:
+            message = self.sweeps.message(notice, rung)
         else:
             return None
         if message and rung > RUNGS.get(notice.surface, 0):

@@ -69,12 +69,12 @@ def neutral(cell: str) -> str:
     return "'" + cell if cell.startswith(_FORMULA) else cell
 
 
-def as_csv(table: list[dict[str, str]]) -> bytes:
+def as_csv(table: list[dict[str, str]], columns: tuple[str, ...] = COLUMNS) -> bytes:
     """Comma-separated, UTF-8 with a mark so that spreadsheets read it right."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    writer.writerows([neutral(row[c]) for c in COLUMNS] for row in table)
+    writer.writerow(columns)
+    writer.writerows([neutral(row[c]) for c in columns] for row in table)
     return out.getvalue().encode("utf-8-sig")
 
 

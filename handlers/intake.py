@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from advisor import audits, changes, decisions, digests, followups, jobs, tickets
+from advisor import audits, changes, decisions, digests, followups, jobs, sweeps, tickets
 from advisor.core.errors import AwsError
 from advisor.core.lifecycle import Person, refusal
 from advisor.core.model import Account, Failure, Followup, Request
 from advisor.core.removal import Press, Ticket, TicketState, Verb
 from advisor.desk import Desk
+from handlers import sweep_intake
 from handlers.access import NoAnswer, People
 from handlers.digest_work import DigestWork
 
@@ -47,7 +48,9 @@ class Intake:
             self._submit(lane, ("followup", followup.id), partial(self.follow, followup))
         jobs.tick(desk)
         self._tickets()
-        soon = [t for t in (desk.store.jobs.next_at(now), desk.store.tickets.next_at(now)) if t]
+        sweep_intake.beat(desk, self.people)
+        times = (desk.store.jobs.next_at(now), desk.store.tickets.next_at(now), sweeps.next_at(desk))
+        soon = [t for t in times if t]
         soon += DigestWork(desk, self.people).beat()
         return max(0.05, (min(soon) - desk.clock()).total_seconds()) if soon else None
 

@@ -54,7 +54,7 @@ class TicketListeners:
             self.on.press(body, lambda: self.on.say(body, "no_result" if request else "old_card"))
             ack()
             return
-        self.open(client, body, request.id, request.report_id)
+        self.open_form(client, body, request.id, request.report_id)
         ack()
 
     def on_replan(self, ack: Ack, body: Body, client: WebClient) -> None:
@@ -69,11 +69,11 @@ class TicketListeners:
             self.on.press(body, lambda: self.on.say(body, "no_result" if found else "old_card"))
             ack()
             return
-        self.open(client, body, found.request_id, report.id)
+        self.open_form(client, body, found.request_id, report.id)
         ack()
 
-    def open(self, client: WebClient, body: Body, request_id: int, report_id: int) -> None:
-        """The form of a new ticket, from a request and a report of its entity."""
+    def open_form(self, client: WebClient, body: Body, request_id: int, report_id: int) -> None:
+        """Open the form of a new ticket from a stored report; a worker fills it."""
         user = str(body["user"]["id"])
         row = f"{request_id}:{report_id}"
 

@@ -5,6 +5,7 @@ AuditError
 ├── StoreError             the database cannot be used
 │   ├── NewerDatabase      it was written by a newer release
 │   └── Held               another process holds it
+├── WorkerLost             the process that did a part of the work died: the part is to be done again
 └── AwsError               a call to AWS gave no answer that can be used
     ├── Refused            not allowed: names the permission and who was refused
     ├── Missing            no such entity, or no such report job in this session
@@ -46,6 +47,10 @@ class Held(StoreError):
     """Another process holds the database."""
 
 
+class WorkerLost(AuditError):
+    """Another process, or a cluster, went away before it gave its answer."""
+
+
 class AwsError(AuditError):
     """A call to AWS failed. `call` is the IAM permission's name, such as `iam:GetRole`."""
 
@@ -81,7 +86,7 @@ class Refused(AwsError):
 
 
 class Missing(AwsError):
-    """AWS said NoSuchEntity."""
+    """AWS said NoSuchEntity, or that there is no credential report (any more)."""
 
     code = "missing"
 
@@ -117,7 +122,7 @@ class Expired(Transient):
 
 
 class Busy(Transient):
-    """AWS said EntityTemporarilyUnmodifiable or ConcurrentModification: nothing was written."""
+    """AWS said EntityTemporarilyUnmodifiable or ConcurrentModification (nothing was written), or ReportInProgress."""
 
     code = "busy"
 

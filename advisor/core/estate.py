@@ -61,6 +61,7 @@ class Sweep:
     card_id: int | None = None
     drawn_at: datetime | None = None
     revision: int = 0
+    stop_by: str = ""  # who pressed Stop; whether they may is found out by a worker
     by: str = ""  # who stopped it
     tries: int = 0
     failure: Failure | None = None
@@ -96,9 +97,9 @@ class SweptAccount:
 class Score:
     """What one report came to when it was stored, by the settings of then: what lists and digests are made of.
 
-    Counts are services of the report. `risk` is the weight of what could go (`advisor.core.risk`), `privileged` the
-    privileged actions granted, `privileged_used` those of them that were used. `best` names the services that could
-    go, heaviest first.
+    Counts are services of the report. `risk` is the weight of what could go (`advisor.core.risk`), `heaviest` that of
+    its heaviest service, `privileged` the privileged actions granted, `privileged_used` those of them that were used.
+    `best` names the services that could go, heaviest first.
     """
 
     report_id: int
@@ -110,11 +111,27 @@ class Score:
     untracked: int
     could_go: int
     risk: int = 0
+    heaviest: int = 0
     privileged: int = 0
     privileged_used: int = 0
     young: bool = False
     protected: bool = False
     best: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over the entities that a sweep has read."""
+
+    entities: int = 0
+    with_some: int = 0  # entities of which something could go
+    could_go: int = 0
+    granted: int = 0
+    used: int = 0
+    idle: int = 0  # roles and users, old enough and not protected, of which no service was used
+    young: int = 0
+    protected: int = 0
+    whole: int = 0  # nothing could go, though nothing shields it
 
 
 class Cadence(StrEnum):

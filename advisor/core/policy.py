@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
-from advisor.core.model import Policy
+from advisor.core.model import Grant, Policy, PolicyKind
 
 PASSING = {
     "bedrock-agentcore": ("PassCapacityProvider",),
@@ -46,12 +46,18 @@ class Catalogue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement, read with single values as lists. `blanket`: any resource, no condition."""
+    """One statement, read with single values as lists. `resources` is empty where it has none, or NotResource."""
 
     allow: bool
     actions: tuple[str, ...]
     not_actions: tuple[str, ...]
-    blanket: bool
+    resources: tuple[str, ...]
+    conditional: bool
+
+    @property
+    def blanket(self) -> bool:
+        """Whether it speaks of any resource, unconditionally."""
+        return "*" in self.resources and not self.conditional
 
     def services(self, catalogue: Catalogue) -> frozenset[str]:
         """The services of which this statement names at least one action."""
@@ -93,7 +99,8 @@ def _statement(raw: dict[str, object]) -> Statement:
         allow=raw.get("Effect") == "Allow",
         actions=tuple(str(a) for a in _listed(raw.get("Action"))),
         not_actions=tuple(str(a) for a in _listed(raw.get("NotAction"))),
-        blanket="*" in _listed(raw.get("Resource")) and not raw.get("Condition"),
+        resources=tuple(str(r) for r in _listed(raw.get("Resource"))),
+        conditional=bool(raw.get("Condition")),
     )
 
 
@@ -135,6 +142,33 @@ def services_granted(policies: Iterable[Policy], catalogue: Catalogue) -> dict[s
                 if policy.name not in names:
                     names.append(policy.name)
     return {s: tuple(names) for s, names in sorted(granted.items()) if s not in denied}
+
+
+def grants(
+    policies: Iterable[Policy], services: Iterable[str], allowed_by: Callable[[str], frozenset[str]]
+) -> dict[str, tuple[Grant, ...]]:
+    """Which policies allow each of these services, as ListPoliciesGrantingServiceAccess says it.
+
+    Each document is judged by itself: a Deny in another one hides nothing. Only inline policies name the group that a
+    user has them through. `allowed_by` is `allowed_services` of a text, which the caller may remember.
+    """
+    found: dict[str, set[Grant]] = {service: set() for service in services}
+    for policy in policies:
+        inline = policy.kind is PolicyKind.INLINE
+        grant = Grant(policy.name, policy.kind, policy.arn, policy.group if inline else "")
+        for service in allowed_by(policy.text) & found.keys():
+            found[service].add(grant)
+    return {s: tuple(sorted(g, key=lambda g: (g.kind, g.policy, g.group))) for s, g in found.items()}
+
+
+def allowed_services(text: str, catalogue: Catalogue) -> frozenset[str]:
+    """Services that one document allows and does not itself deny whole; none where it cannot be read."""
+    try:
+        read = statements(text)
+    except ValueError:
+        return frozenset()
+    allowed = frozenset(x for s in read if s.allow for x in s.services(catalogue))
+    return allowed - frozenset(x for s in read if not s.allow for x in s.whole_services(catalogue))
 
 
 def denied_above(policies: Iterable[Policy], catalogue: Catalogue) -> frozenset[str]:

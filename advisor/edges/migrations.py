@@ -153,7 +153,7 @@ CREATE TABLE sweep (
     created_at TEXT NOT NULL, next_at TEXT NOT NULL, accounts TEXT NOT NULL DEFAULT '[]',
     schedule_id INTEGER NOT NULL DEFAULT 0, silent INTEGER NOT NULL DEFAULT 0, begun_at TEXT, ended_at TEXT,
     card_id INTEGER REFERENCES notice(id), drawn_at TEXT, revision INTEGER NOT NULL DEFAULT 0,
-    by TEXT NOT NULL DEFAULT '', tries INTEGER NOT NULL DEFAULT 0, failure TEXT
+    stop_by TEXT NOT NULL DEFAULT '', by TEXT NOT NULL DEFAULT '', tries INTEGER NOT NULL DEFAULT 0, failure TEXT
 );
 CREATE INDEX sweep_unfinished ON sweep (state) WHERE state IN ('queued', 'running');
 CREATE TABLE sweep_account (
@@ -198,7 +198,7 @@ CREATE TABLE score (
     report_id INTEGER PRIMARY KEY REFERENCES report(id), entity_id INTEGER NOT NULL REFERENCES entity(id),
     account TEXT NOT NULL, at TEXT NOT NULL, newest INTEGER NOT NULL DEFAULT 1, granted INTEGER NOT NULL,
     used INTEGER NOT NULL, stale INTEGER NOT NULL, untracked INTEGER NOT NULL, could_go INTEGER NOT NULL,
-    risk INTEGER NOT NULL, privileged INTEGER NOT NULL, privileged_used INTEGER NOT NULL,
+    risk INTEGER NOT NULL, heaviest INTEGER NOT NULL DEFAULT 0, privileged INTEGER NOT NULL, privileged_used INTEGER NOT NULL,
     young INTEGER NOT NULL, protected INTEGER NOT NULL, best TEXT NOT NULL
 );
 CREATE INDEX score_of_entity ON score (entity_id, at);

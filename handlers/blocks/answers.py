@@ -263,6 +263,7 @@ _SAID = {
         "The result of this card is not kept any more",
         "Press Refresh on it, then open a ticket. Nothing was changed.",
     ),
+    "sweep_ended": ("This sweep has ended already", "Its card says what was read. Nothing was stopped."),
     "noted": ("It is under way", "The answer comes in the thread of the card."),
 }
 

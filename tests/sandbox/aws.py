@@ -23,7 +23,7 @@ from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
-from tests.sandbox import advisor, aws_policies, callers, iam_manners, iam_state, wire
+from tests.sandbox import advisor, aws_policies, callers, iam_authorization, iam_manners, iam_state, wire
 from tests.sandbox.callers import Caller
 
 
@@ -76,6 +76,7 @@ class Knobs:
 
     job_polls: int = 1
     job_result: str = "ok"  # ok | fail | stick
+    credential_polls: int = 1  # so many answers that a credential report is not ready
     page_size: int = 1000
     throttle: bool = False
     delay: float = 0.0
@@ -134,6 +135,7 @@ class Aws:
         _reset()
         advisor.install(self)
         iam_manners.install(self)
+        iam_authorization.install(self)
         self._lag.forget()
         self.uses.clear()
         self._callers.clear()

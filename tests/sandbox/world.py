@@ -34,7 +34,8 @@ READ_ACTIONS = [
         "ListPoliciesGrantingServiceAccess GetRole GetUser GetGroup GetPolicy GetPolicyVersion GetRolePolicy GetUserPolicy "
         "GetGroupPolicy ListRoles ListUsers ListGroups ListPolicies ListRolePolicies ListUserPolicies ListGroupPolicies "
         "ListAttachedRolePolicies ListAttachedUserPolicies ListAttachedGroupPolicies ListGroupsForUser "
-        "ListEntitiesForPolicy ListPolicyVersions"
+        "ListEntitiesForPolicy ListPolicyVersions GetAccountAuthorizationDetails GenerateCredentialReport "
+        "GetCredentialReport"
     ).split()
 ]
 WRITE_ROLE = "iam-audit-write"

@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import islice
 
 from advisor.core.model import Entity, Kind, Policy, PolicyKind, Snapshot
-from advisor.edges.store.connection import Connection
+from advisor.edges.store.connection import Connection, Row
 from advisor.edges.store.rows import entity_of, maybe_stamp, moment, stamp
 
 _UPSERT = """
@@ -191,41 +191,54 @@ class Entities:
 
     def snapshot(self, snapshot_id: int) -> Snapshot | None:
         """A stored snapshot, whole."""
-        row = self._db.row(
-            "SELECT s.read_at, s.facts, e.* FROM snapshot s JOIN entity e ON e.id = s.entity_id WHERE s.id = ?",
-            (snapshot_id,),
-        )
-        if row is None:
-            return None
-        facts = json.loads(row["facts"])
-        policies = self._db.rows(
-            "SELECT p.*, d.text FROM policy p JOIN document d ON d.id = p.document_id WHERE p.snapshot_id = ? "
-            "ORDER BY p.id",
-            (snapshot_id,),
-        )
-        entity = entity_of(row)
-        return Snapshot(
-            entity=entity,
-            read_at=moment(row["read_at"]),
-            policies=tuple(
-                Policy(
-                    p["name"],
-                    PolicyKind(p["kind"]),
-                    p["text"],
-                    p["arn"],
-                    p["version"],
-                    p["attachments"],
-                    p["group_name"],
-                )
-                for p in policies
-            ),
-            groups=tuple(facts["groups"]),
-            members=tuple(facts["members"]),
-            holders=tuple(facts["holders"]),
-            boundary_of=facts["boundary_of"],
-            tags=tuple((k, v) for k, v in facts["tags"]),
-            description=facts["description"],
-        )
+        return self.snapshots([snapshot_id]).get(snapshot_id)
+
+    def snapshots(self, snapshot_ids: Sequence[int]) -> dict[int, Snapshot]:
+        """Stored snapshots, whole; documents of the same text are one string."""
+        found: dict[int, Snapshot] = {}
+        for n in range(0, len(snapshot_ids), _MANY):
+            ids = tuple(snapshot_ids[n : n + _MANY])
+            marks = ", ".join("?" * len(ids))
+            policies: dict[int, list[Policy]] = {}
+            texts: dict[int, str] = {}
+            for p in self._db.rows(
+                f"SELECT p.*, d.text FROM policy p JOIN document d ON d.id = p.document_id "
+                f"WHERE p.snapshot_id IN ({marks}) ORDER BY p.id",
+                ids,
+            ):
+                text = texts.setdefault(p["document_id"], p["text"])
+                policies.setdefault(p["snapshot_id"], []).append(_policy_of(p, text))
+            for row in self._db.rows(
+                "SELECT s.id AS snapshot_id, s.read_at, s.facts, e.* FROM snapshot s "
+                f"JOIN entity e ON e.id = s.entity_id WHERE s.id IN ({marks})",
+                ids,
+            ):
+                found[row["snapshot_id"]] = _snapshot_of(row, policies.get(row["snapshot_id"], []))
+        return found
+
+
+_MANY = 400
+"""Rows that are asked for by their ids at once: far below what a statement of SQLite may name."""
+
+
+def _policy_of(row: Row, text: str) -> Policy:
+    kind, version = PolicyKind(row["kind"]), row["version"]
+    return Policy(row["name"], kind, text, row["arn"], version, row["attachments"], row["group_name"])
+
+
+def _snapshot_of(row: Row, policies: Sequence[Policy]) -> Snapshot:
+    facts = json.loads(row["facts"])
+    return Snapshot(
+        entity=entity_of(row),
+        read_at=moment(row["read_at"]),
+        policies=tuple(policies),
+        groups=tuple(facts["groups"]),
+        members=tuple(facts["members"]),
+        holders=tuple(facts["holders"]),
+        boundary_of=facts["boundary_of"],
+        tags=tuple((k, v) for k, v in facts["tags"]),
+        description=facts["description"],
+    )
 
 
 def _facts(snapshot: Snapshot) -> tuple[str, str]:

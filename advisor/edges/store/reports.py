@@ -85,6 +85,24 @@ class Reports:
         with self._db.transaction():
             self._db.run("UPDATE report SET complete = 1 WHERE id = ?", (report_id,))
 
+    def show_all(self, report_ids: Sequence[int]) -> None:
+        """The same for many."""
+        with self._db.transaction():
+            for report_id in report_ids:
+                self.show(report_id)
+
+    def young(self, account: str, since: datetime) -> dict[int, tuple[int, datetime]]:
+        """Scored service-level reports of an account that were completed since then: the newest of each entity.
+
+        Each with its row and the time as of which its data is.
+        """
+        rows = self._db.rows(
+            "SELECT r.entity_id, r.id, r.created_at FROM score s JOIN report r ON r.id = s.report_id "
+            "WHERE s.account = ? AND s.newest = 1 AND r.granularity = ? AND r.completed_at >= ?",
+            (account, Granularity.SERVICE.value, stamp(since)),
+        )
+        return {r["entity_id"]: (r["id"], moment(r["created_at"])) for r in rows}
+
     def sweep_unfinished(self) -> None:
         """Delete what a stopped process left half-written; called before work begins."""
         with self._db.transaction():

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pydantic import TypeAdapter
 
 from advisor.core.digest import Digest
+from advisor.core.findings import AccountFindings
 from advisor.core.model import (
     ActionRow,
     Asked,
@@ -47,6 +48,7 @@ _PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
 _STEP: TypeAdapter[Step] = TypeAdapter(Step)
 _DIGEST: TypeAdapter[Digest] = TypeAdapter(Digest)
 _MOVED: TypeAdapter[tuple[Moved, ...]] = TypeAdapter(tuple[Moved, ...])
+_FINDINGS: TypeAdapter[AccountFindings] = TypeAdapter(AccountFindings)
 
 
 def stamp(at: datetime) -> str:
@@ -221,6 +223,16 @@ def dump_plan(plan: Plan) -> str:
 def dump_step(step: Step) -> str:
     """A step as JSON."""
     return _STEP.dump_json(step).decode()
+
+
+def dump_findings(findings: AccountFindings) -> str:
+    """What a sweep found in an account, as JSON."""
+    return _FINDINGS.dump_json(findings, exclude_defaults=True).decode()
+
+
+def findings_of(text: str) -> AccountFindings:
+    """What `dump_findings` wrote."""
+    return _FINDINGS.validate_json(text)
 
 
 def dump_moved(moved: Sequence[Moved]) -> str:

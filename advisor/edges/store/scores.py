@@ -4,28 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from advisor.core.estate import Score
+from advisor.core.estate import Score, Totals
 from advisor.core.model import Entity
 from advisor.edges.store.connection import Connection, Row
 from advisor.edges.store.rows import entity_of, moment, stamp
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Sums over the entities of a sweep or of accounts."""
-
-    entities: int = 0
-    with_some: int = 0  # entities of which something could go
-    could_go: int = 0
-    granted: int = 0
-    used: int = 0
-    idle: int = 0  # roles and users, old enough and not protected, of which no service was used
-    young: int = 0
-    protected: int = 0
-    whole: int = 0  # nothing could go, though nothing shields it
-
 
 _SUMS = (
     "count(*) AS entities, sum(s.could_go > 0) AS with_some, sum(s.could_go) AS could_go, sum(s.granted) AS granted, "
@@ -54,8 +37,8 @@ class Scores:
                 )
                 self._db.run(
                     "INSERT OR REPLACE INTO score (report_id, entity_id, account, at, newest, granted, used, stale, "
-                    "untracked, could_go, risk, privileged, privileged_used, young, protected, best) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "untracked, could_go, risk, heaviest, privileged, privileged_used, young, protected, best) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         s.report_id,
                         s.entity_id,
@@ -68,6 +51,7 @@ class Scores:
                         s.untracked,
                         s.could_go,
                         s.risk,
+                        s.heaviest,
                         s.privileged,
                         s.privileged_used,
                         s.young,
@@ -130,6 +114,7 @@ def score_of(row: Row) -> Score:
         untracked=row["untracked"],
         could_go=row["could_go"],
         risk=row["risk"],
+        heaviest=row["heaviest"],
         privileged=row["privileged"],
         privileged_used=row["privileged_used"],
         young=bool(row["young"]),

@@ -131,6 +131,18 @@ class Sweeps:
                 )
         return moved
 
+    def want_stop(self, sweep_id: int, user: str) -> bool:
+        """Somebody pressed Stop on a live sweep; the first press counts."""
+        return self._move(
+            f"UPDATE sweep SET stop_by = ? WHERE id = ? AND state IN {_LIVE} AND stop_by = ''",
+            (user, sweep_id),
+        )
+
+    def go_on(self, sweep_id: int) -> None:
+        """Whoever pressed Stop may not."""
+        with self._db.transaction():
+            self._db.run("UPDATE sweep SET stop_by = '' WHERE id = ?", (sweep_id,))
+
     def set_card(self, sweep_id: int, card_id: int) -> None:
         """Note where a sweep's card stands."""
         with self._db.transaction():
@@ -315,6 +327,7 @@ def sweep_of(row: Row) -> Sweep:
         card_id=row["card_id"],
         drawn_at=maybe_moment(row["drawn_at"]),
         revision=row["revision"],
+        stop_by=row["stop_by"],
         by=row["by"],
         tries=row["tries"],
         failure=failure_of(row["failure"]),
