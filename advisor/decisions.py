@@ -5,6 +5,7 @@ A state moves by compare-and-set, so of two clicks one wins, and the other is to
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -172,6 +173,20 @@ def _keep(desk: Desk, ticket: Ticket, press: Press) -> str:
     if ticket.state is TicketState.OPEN and (everything or (made and made.affected & set(press.services))):
         _without(desk, ticket, press, now)
     return ""
+
+
+def keep_entity(
+    desk: Desk, entity_id: int, services: Sequence[str], user: str, until: datetime, reason: str
+) -> None:
+    """A keep that no open ticket stands against: of these services, or, where there are none, of everything."""
+    store, now = desk.store, desk.clock()
+    with store.transaction():
+        for service in services or ("",):
+            store.keeps.add(entity_id, service, user, until, reason, now)
+        named = ", ".join(services)
+        store.log.add(
+            user, "keep", f"entity {entity_id}", now, services=named, until=until.isoformat(), reason=reason
+        )
 
 
 def _without(desk: Desk, ticket: Ticket, press: Press, now: datetime) -> None:

@@ -11,12 +11,15 @@ from slack_bolt import App
 
 from handlers.actions import FOLLOWUPS, Listeners
 from handlers.asking import BUTTONS, EXPORT, RETRY, QuestionListeners
+from handlers.digest_presses import ACTIONS as DIGEST_ACTIONS
+from handlers.digest_presses import VIEWS as DIGEST_VIEWS
+from handlers.digest_presses import DigestListeners
 from handlers.homes import HOME, HomeListeners, OpenDigest
 from handlers.presses import FORMS, VERBS, TicketListeners
 from handlers.sweep_presses import SweepListeners
 
 COMMAND = "/iam-audit"
-VIEWS = ("audit.new", "ticket.new", *FORMS)
+VIEWS = ("audit.new", "ticket.new", *FORMS, *DIGEST_VIEWS)
 SWEEP_OPTIONS = ("sweep.audit", "sweep.ticket")
 OPTIONS = ("audit.new.entity", "audit.breakdown", "ticket.keep.services", *SWEEP_OPTIONS)
 ACTIONS = (
@@ -28,6 +31,7 @@ ACTIONS = (
     *FOLLOWUPS,
     *VERBS,
     *FORMS,
+    *DIGEST_ACTIONS,
     "sweep.cancel",
     "sweep.export",
     *SWEEP_OPTIONS,
@@ -60,6 +64,20 @@ def register(app: App, on: Listeners, open_digest: OpenDigest | None = None) -> 
     for action_id in FORMS:
         app.action(action_id)(of.on_form)
         app.view(action_id)(of.on_form_sent)
+    with_digests = DigestListeners(on)
+    for action_id, listener in (
+        ("digest.audit", with_digests.on_audit),
+        ("digest.ticket", with_digests.on_ticket),
+        ("digest.tickets", with_digests.on_several),
+        ("digest.keep", with_digests.on_keep),
+        ("digest.approve", with_digests.on_approve),
+        ("digest.edit", with_digests.on_edit),
+        ("digest.off", with_digests.on_off),
+    ):
+        app.action(action_id)(listener)
+    app.view("digest.new")(with_digests.on_form)
+    app.view("digest.keep")(with_digests.on_keep_sent)
+    app.view("digest.tickets")(with_digests.on_several_sent)
     sweep = SweepListeners(on, of)
     app.action("sweep.cancel")(sweep.on_cancel)
     app.action("sweep.export")(sweep.on_export)

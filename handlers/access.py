@@ -15,6 +15,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from advisor.edges.config import Config
+from advisor.edges.schedule import known
 
 log = logging.getLogger(__name__)
 
@@ -198,31 +199,44 @@ class People:
         email = str((user.get("profile") or {}).get("email") or "")
         return (user_id, email) if _EMAIL.fullmatch(email) else (user_id,)
 
-    def member(self, channel: str, user_id: str) -> bool:
-        """Whether a person is in a channel; False where Slack does not say."""
+    def is_in(self, channel: str, user_id: str) -> bool:
+        """Whether a person is in a channel, remembered for minutes; False where Slack does not say."""
         with self._lock:
             held = self._rooms.get(channel)
         if held is None or self._stale(held):
-            held = (self.clock(), self._in_room(channel))
+            try:
+                found = self._in_room(channel)
+            except NoAnswer as error:  # nobody is known to be in it
+                log.info("members.unknown channel=%s error=%s", channel, error)
+                found = frozenset()
+            held = (self.clock(), found)
             with self._lock:
                 if len(self._rooms) > _MOST:
                     self._rooms.clear()
                 self._rooms[channel] = held
         return user_id in held[1]
 
+    def member(self, channel: str, user_id: str) -> bool:
+        """Whether a person is in a channel, asked of Slack now. Raises NoAnswer where Slack is silent."""
+        return user_id in self._in_room(channel)
+
     def _in_room(self, channel: str) -> frozenset[str]:
         found: set[str] = set()
         cursor = ""
-        try:
-            while True:
+        while True:
+            try:
                 page = self.client.conversations_members(channel=channel, limit=1000, cursor=cursor or None)
-                found |= set(page["members"])
-                cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
-                if not cursor:
-                    return frozenset(found)
-        except SILENT as error:  # nobody is known to be in it
-            log.info("members.unknown channel=%s error=%s", channel, type(error).__name__)
-            return frozenset()
+            except SlackApiError as error:
+                word = str(error.response.get("error"))
+                if word in {"channel_not_found", "missing_scope", "not_in_channel", "fetch_members_failed"}:
+                    return frozenset()
+                raise NoAnswer(word) from error
+            except Exception as error:
+                raise NoAnswer(type(error).__name__) from error
+            found |= set(page.get("members") or [])
+            cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                return frozenset(found)
 
     def channel_name(self, channel: str) -> str:
         """A channel's name, without its #; empty for a direct message, or where Slack does not say. Untrusted."""
@@ -252,6 +266,11 @@ class People:
             return ""
         link = str(answer.get("permalink") or "")
         return link if link.startswith(("https://", "http://")) and not set(link) & set("<>|") else ""
+
+    def zone(self, user_id: str) -> str:
+        """The time zone of a person, as an IANA name that this machine knows; UTC where there is none."""
+        name = str((self._user(user_id) or {}).get("tz") or "")
+        return name if known(name) else "UTC"
 
     def place(self, channel: str) -> str:
         """What kind of place a channel is: open, shared, not_joined, archived. Raises NoAnswer where Slack is silent.

@@ -34,6 +34,8 @@ from handlers.access import NoAnswer, People
 from handlers.blocks import answers, audit, kit, thread
 from handlers.blocks.kit import Json, Message
 from handlers.blocks.view import AuditView
+from handlers.draw_digests import SURFACES as DIGESTS
+from handlers.draw_digests import DrawDigests
 from handlers.draw_home import DrawHome
 from handlers.draw_questions import SURFACES as QUESTIONS
 from handlers.draw_questions import DrawQuestions
@@ -48,6 +50,7 @@ log = logging.getLogger(__name__)
 RUNGS = {
     "audit.card": 1,
     "ticket.card": 1,
+    "digest.card": 1,
     "sweep.card": 1,
     "audit.services": 2,
     "audit.chart": 1,
@@ -74,6 +77,11 @@ class Draw:
     sweeps: DrawSweeps
     homes: DrawHome
 
+    @property
+    def digests(self) -> DrawDigests:
+        """What draws digests."""
+        return DrawDigests(self.desk, self.people, self.tickets)
+
     def metadata(self, notice: Notice) -> Json | None:
         """Slack metadata of a parent card: ids and a state, nothing private."""
         store = self.desk.store
@@ -83,6 +91,8 @@ class Draw:
                 found = store.requests.get(notice.row_id)
             case "ticket.card":
                 found = store.tickets.get(notice.row_id)
+            case "digest.card":
+                return self.digests.metadata(notice.row_id, notice.parent_id or notice.id)
             case "sweep.card":
                 found = store.sweeps.get(notice.row_id)
             case "question.card":
@@ -100,6 +110,8 @@ class Draw:
             message = known(self, notice, rung)
         elif notice.surface in TICKETS:
             message = self.tickets.message(notice, rung)
+        elif notice.surface in DIGESTS:
+            message = self.digests.message(notice, rung)
         elif notice.surface in SWEEPS:
             message = self.sweeps.message(notice, rung)
         elif notice.surface in QUESTIONS:
@@ -324,6 +336,8 @@ class Draw:
             return self.sweeps.files(notice)
         if notice.surface.startswith("question."):
             return DrawQuestions(self.desk).files(notice)
+        if notice.surface == "digest.files":
+            return self.digests.files(notice)
         if notice.surface == "log.files":
             return [File("iam-audit-log.jsonl", "IAM Audit log", self.desk.store.log.lines().encode())]
         view = self._view_of(notice)

@@ -91,7 +91,7 @@ class DrawHome:
         if not reader.auditor and not reader.approver:
             return reader, home.turned_away(answers.refused(word), self.desk.clock())
         reader = Reader(user, reader.auditor, reader.approver, reader.admin, self.people.tags_of(user))
-        view = homes.gather(self.desk, reader, lambda channel: self.people.member(channel, user))
+        view = homes.gather(self.desk, reader, lambda channel: self.people.is_in(channel, user))
         page = Page(view, self._links_of(view), self._channels_of(view), self.digests)
         return reader, home.home(page) if rung == 0 else home.minimal(page)
 

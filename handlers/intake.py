@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from advisor import audits, changes, decisions, followups, jobs, questions, sweeps, tickets
+from advisor import audits, changes, decisions, digests, followups, jobs, questions, sweeps, tickets
 from advisor.core.errors import AwsError
 from advisor.core.estate import Question, SweepState
 from advisor.core.lifecycle import Person, refusal
@@ -19,6 +19,7 @@ from advisor.core.removal import Press, Ticket, TicketState, Verb
 from advisor.desk import Desk
 from handlers import sweep_intake
 from handlers.access import NoAnswer, People
+from handlers.digest_work import DigestWork
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class Intake:
         tables = (desk.store.jobs, desk.store.tickets, desk.store.questions)
         times = [table.next_at(now) for table in tables] + [sweeps.next_at(desk)]
         soon = [t for t in times if t]
+        soon += DigestWork(desk, self.people).beat()
         return max(0.05, (min(soon) - desk.clock()).total_seconds()) if soon else None
 
     def _tickets(self) -> None:
@@ -302,5 +304,6 @@ def housekeeping(desk: Desk) -> None:
     thinned = desk.store.reports.thin(now - timedelta(days=desk.config.iam_audit_retention_days))
     desk.store.deliveries.forget(now - timedelta(days=7))
     audits.refresh_listings(desk, LISTED_FOR)
+    digests.remind(desk)
     if thinned:
         log.info("reports.thinned count=%d", thinned)

@@ -16,12 +16,13 @@ import pytest
 import handlers
 from advisor.core import errors, lifecycle, report, risk
 from advisor.core.escalation import WAYS
+from advisor.core.estate import Cadence, PostingState
 from advisor.core.model import Entity, Finding, Kind, RequestState, Usage, Verdict, Why
 from advisor.core.privileged import PRIVILEGED
 from advisor.core.removal import Kept, Operation, Step, TicketState, Verb
 from advisor.edges.aws import writer
 from advisor.edges.config import Config
-from handlers import access, check, commands
+from handlers import access, check, commands, estate_words
 from handlers.blocks import answers, question_history, question_org, ticket_words, words
 from handlers.files import COLUMNS
 from tests.sandbox import world
@@ -133,6 +134,15 @@ def test_what_is_documented_can_be_typed() -> None:
         assert not isinstance(commands.parse(f"role DBAdminRole {words}"), commands.UsageError), option
 
 
+def test_every_way_to_schedule_a_digest_is_documented() -> None:
+    """Each word of the grammar, in a line that can be typed."""
+    lines = [next(iter(code(cells[0])), "") for cells in rows("docs/commands.md", "Digests")]
+    typed = [line.removeprefix(f"{handlers.COMMAND} ") for line in lines if line]
+    assert not [t for t in typed if isinstance(commands.parse(t), commands.UsageError)]
+    words_ = {t.split()[1] for t in typed if " " in t}
+    assert words_ == {*estate_words.DIGEST_WORDS, *Cadence}
+
+
 @pytest.mark.parametrize("name", sorted({*handlers.ACTIONS, *handlers.VIEWS, *handlers.OPTIONS}))
 def test_every_id_is_documented(name: str) -> None:
     """Ids outlive a release: cards with them stay in channels for years."""
@@ -141,7 +151,14 @@ def test_every_id_is_documented(name: str) -> None:
 
 def test_no_button_is_documented_that_is_not_there() -> None:
     """The table of buttons is the table of handlers."""
-    parts = ("The card", "The card of a question", "The card of a ticket", "App Home")
+    parts = (
+        "The card",
+        "The card of a question",
+        "The card of a ticket",
+        "The card of a sweep",
+        "The card of a digest",
+        "App Home",
+    )
     shown = [w for part in parts for cells in rows("docs/commands.md", part) for w in code(cells[1])]
     assert sorted(shown) == sorted({*handlers.ACTIONS})
 
@@ -463,13 +480,19 @@ def error_codes() -> set[str]:
 def test_every_fault_is_documented() -> None:
     """With what it means and what helps, and no code that is none."""
     assert len(error_codes()) > 12
-    parts = ("Why an audit fails", "Why a question has no answer", "Why a ticket stops")
+    parts = (
+        "Why an audit fails",
+        "Why a question has no answer",
+        "Why a ticket stops",
+        "Why a sweep reads less",
+        "Why a digest fails",
+    )
     shown = [w for part in parts for cells in rows("docs/operations.md", part) for w in code(cells[0])]
     assert sorted(shown) == sorted(error_codes())
 
 
-@pytest.mark.parametrize("state", [*RequestState, *TicketState])
-def test_every_state_is_documented(state: RequestState | TicketState) -> None:
+@pytest.mark.parametrize("state", [*RequestState, *TicketState, *PostingState])
+def test_every_state_is_documented(state: RequestState | TicketState | PostingState) -> None:
     """In the words that stand in the database."""
     assert str(state) in code(read("docs/operations.md").replace(" → ", "` → `"))
 

@@ -201,6 +201,7 @@ class Posting:
     revision: int = 0
     tries: int = 0
     said: str = ""  # JSON of what it says, frozen when it was collected
+    by: str = ""  # who asked for it out of turn
     failure: Failure | None = None
 
 

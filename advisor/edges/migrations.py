@@ -177,10 +177,16 @@ CREATE TABLE posting (
     id INTEGER PRIMARY KEY, schedule_id INTEGER NOT NULL REFERENCES schedule(id), due_at TEXT NOT NULL,
     since_at TEXT NOT NULL, state TEXT NOT NULL, created_at TEXT NOT NULL, next_at TEXT NOT NULL,
     sweep_id INTEGER REFERENCES sweep(id), card_id INTEGER REFERENCES notice(id), revision INTEGER NOT NULL DEFAULT 0,
-    tries INTEGER NOT NULL DEFAULT 0, said TEXT NOT NULL DEFAULT '', failure TEXT,
+    tries INTEGER NOT NULL DEFAULT 0, said TEXT NOT NULL DEFAULT '', by TEXT NOT NULL DEFAULT '', failure TEXT,
     UNIQUE (schedule_id, due_at)
 );
 CREATE INDEX posting_unfinished ON posting (next_at) WHERE state IN ('due', 'collecting');
+CREATE TABLE digest_order (
+    id INTEGER PRIMARY KEY, verb TEXT NOT NULL, user TEXT NOT NULL, channel TEXT NOT NULL, row_id INTEGER NOT NULL,
+    words TEXT NOT NULL, created_at TEXT NOT NULL, next_at TEXT NOT NULL, tries INTEGER NOT NULL DEFAULT 0,
+    state TEXT NOT NULL DEFAULT 'queued', outcome TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX digest_order_due ON digest_order (next_at) WHERE state = 'queued';
 CREATE TABLE question (
     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, user TEXT NOT NULL, channel TEXT NOT NULL, words TEXT NOT NULL,
     state TEXT NOT NULL, created_at TEXT NOT NULL, next_at TEXT NOT NULL, deadline_at TEXT NOT NULL,

@@ -20,6 +20,8 @@ _HELP = """\
 /iam-audit keeps · keep end 5          what is kept, and end one
 /iam-audit history role NAME           how use and grants developed; account=prod too
 /iam-audit org [OU|ACCOUNT]            what SCPs allow and no account uses
+/iam-audit digest weekly mon 09:00     a digest for this channel
+      daily  monthly last  now  list  edit  off
 /iam-audit log export                  the whole log, for admins
 /iam-audit whoami · accounts · help"""
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from pydantic import TypeAdapter
 
+from advisor.core.digest import Digest
 from advisor.core.findings import AccountFindings
 from advisor.core.model import (
     ActionRow,
@@ -45,6 +46,7 @@ from advisor.edges.store.connection import Row
 # A plan is a tree of frozen dataclasses; pydantic writes and reads it as JSON by their own types.
 _PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
 _STEP: TypeAdapter[Step] = TypeAdapter(Step)
+_DIGEST: TypeAdapter[Digest] = TypeAdapter(Digest)
 _MOVED: TypeAdapter[tuple[Moved, ...]] = TypeAdapter(tuple[Moved, ...])
 _FINDINGS: TypeAdapter[AccountFindings] = TypeAdapter(AccountFindings)
 
@@ -236,6 +238,16 @@ def findings_of(text: str) -> AccountFindings:
 def dump_moved(moved: Sequence[Moved]) -> str:
     """What moved, as JSON."""
     return _MOVED.dump_json(tuple(moved)).decode()
+
+
+def dump_digest(digest: Digest) -> str:
+    """A digest as JSON."""
+    return _DIGEST.dump_json(digest).decode()
+
+
+def digest_of(text: str) -> Digest | None:
+    """What `dump_digest` wrote; None where nothing was."""
+    return _DIGEST.validate_json(text) if text else None
 
 
 def ticket_of(row: Row) -> Ticket:
