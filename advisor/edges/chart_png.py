@@ -94,7 +94,6 @@ def matrix(spec: dict[str, Any]) -> bytes:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
     from matplotlib.colors import ListedColormap
-    from matplotlib.patches import Rectangle
 
     mpl.rcParams.update({"text.parse_math": False, "font.size": 9})
     rows, columns = len(spec["rows"]), len(spec["columns"])
@@ -112,23 +111,7 @@ def matrix(spec: dict[str, Any]) -> bytes:
     axes.set_xticks([x - 0.5 for x in range(1, columns)], minor=True)
     axes.set_yticks([y - 0.5 for y in range(1, rows)] if named else [], minor=True)
     axes.grid(which="minor", color=GRID, linewidth=thin)
-    for block in spec["blocks"]:
-        width, height = block["right"] - block["left"] + 1, block["bottom"] - block["top"] + 1
-        corner = (block["left"] - 0.5, block["top"] - 0.5)
-        axes.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=INK, linewidth=1.4, zorder=3))
-        if width * wide >= 0.16 and height * tall >= 0.16:
-            axes.text(
-                corner[0] + width / 2,
-                corner[1] + height / 2,
-                str(block["number"]),
-                ha="center",
-                va="center",
-                color=INK,
-                fontsize=8,
-                fontweight="bold",
-                bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.9},
-                zorder=4,
-            )
+    _outline(axes, spec["blocks"], wide, tall)
     axes.set_xticks(range(columns), spec["columns"], rotation=90, color=INK, fontsize=7.5)
     axes.xaxis.tick_top()
     if named:
@@ -152,6 +135,29 @@ def matrix(spec: dict[str, Any]) -> bytes:
     figure.savefig(out, format="png", facecolor="white")
     plt.close(figure)
     return out.getvalue()
+
+
+def _outline(axes: Any, blocks: list[dict[str, int]], wide: float, tall: float) -> None:
+    """Frames around blocks, with the number of their group where there is room; a row and a column in inches."""
+    from matplotlib.patches import Rectangle
+
+    for block in blocks:
+        width, height = block["right"] - block["left"] + 1, block["bottom"] - block["top"] + 1
+        corner = (block["left"] - 0.5, block["top"] - 0.5)
+        axes.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=INK, linewidth=1.4, zorder=3))
+        if width * wide >= 0.16 and height * tall >= 0.16:
+            axes.text(
+                corner[0] + width / 2,
+                corner[1] + height / 2,
+                str(block["number"]),
+                ha="center",
+                va="center",
+                color=INK,
+                fontsize=8,
+                fontweight="bold",
+                bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.9},
+                zorder=4,
+            )
 
 
 def _shade(value: int) -> int:
