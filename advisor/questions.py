@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Callable
 
-from advisor import history, jobs, org
+from advisor import history, jobs, org, regroups
 from advisor.core.errors import AwsError, NotYet, Throttled, Transient, Unanswered
 from advisor.core.estate import Question, QuestionKind, SweepState
 from advisor.core.model import Failure
@@ -25,7 +25,7 @@ Answer = Callable[[Desk, dict[str, str]], str]
 ANSWERS: dict[QuestionKind, Answer] = {
     QuestionKind.HISTORY: history.answer,
     QuestionKind.ORG: org.answer,
-    # QuestionKind.REGROUP stands here once regrouping is there.
+    QuestionKind.REGROUP: regroups.regroup,
 }
 
 PROMPT = frozenset({QuestionKind.HISTORY})
@@ -34,7 +34,7 @@ PROMPT = frozenset({QuestionKind.HISTORY})
 BELOW: dict[QuestionKind, tuple[tuple[str, str], ...]] = {
     QuestionKind.HISTORY: (("post", "question.table"), ("upload", "question.picture")),
     QuestionKind.ORG: (("post", "question.table"),),
-    QuestionKind.REGROUP: (("post", "question.table"), ("upload", "question.picture")),
+    QuestionKind.REGROUP: (("upload", "question.picture"), ("upload", "question.files")),
 }
 """What is said in the thread of an answered question."""
 

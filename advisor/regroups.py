@@ -41,7 +41,9 @@ def regroup(desk: Desk, words: dict[str, str]) -> str:
     users, roles = (
         _side(desk, matrix, common, lambda: desk.clock() < end) for matrix in gather(desk, account)
     )
-    return dump_regrouped(Regrouped(account, desk.config.iam_audit_window_days, desk.clock(), users, roles))
+    partial = users.grouping.partial or roles.grouping.partial
+    days = desk.config.iam_audit_window_days
+    return dump_regrouped(Regrouped(account, days, desk.clock(), users, roles, partial))
 
 
 def read(result: str) -> Regrouped:

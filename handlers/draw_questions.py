@@ -6,16 +6,17 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from advisor import questions, readings
+from advisor import questions, readings, regroups
 from advisor.core import trend as past
 from advisor.core.estate import Question, QuestionKind, SweepState
 from advisor.core.model import Entity, Kind, Notice
 from advisor.desk import Desk
 from advisor.edges.chart import Mark, Trend, draw
-from handlers import files
-from handlers.blocks import question, question_history, question_org, trend
+from handlers import files, regroup_files, regroup_picture
+from handlers.blocks import question, question_history, question_org, regroup, trend
 from handlers.blocks.kit import Message
 from handlers.blocks.question import QuestionView
+from handlers.blocks.regroup import RegroupView
 from handlers.files import File
 
 
@@ -23,25 +24,49 @@ from handlers.files import File
 class Face:
     """How one kind of answer is shown: its card, its table by rungs, the rows of its files, and its picture.
 
-    `picture` gives a PNG and its alt text, or None where there is nothing to draw; it may raise NoChart. `chart` is
-    what stands in the thread where Slack takes no picture.
+    `picture` gives PNGs and their alt texts; it may raise NoChart. `chart` is what stands in the thread where Slack takes
+    no picture. `files` are those of a kind whose rows do not say everything.
     """
 
     card: Callable[[QuestionView], Message]
     table: Callable[[QuestionView, int], Message]
     rows: Callable[[QuestionView], list[dict[str, str]]]
     columns: tuple[str, ...]
-    picture: Callable[[QuestionView], tuple[bytes, str] | None] = lambda _view: None
+    picture: Callable[[QuestionView], list[tuple[bytes, str]]] = lambda _view: []
     chart: Callable[[QuestionView, int], Message | None] = lambda _view, _rung: None
+    files: Callable[[QuestionView], list[File]] | None = None
 
 
-def _trend(view: QuestionView) -> tuple[bytes, str] | None:
+def _trend(view: QuestionView) -> list[tuple[bytes, str]]:
     points = question_history.points(view)
     if not points:
-        return None
+        return []
     title = question_history.picture_title(view)
     marks = tuple(Mark(day, label) for day, label in question_history.marks(view))
-    return draw(Trend(title, points, marks=marks)), trend.sentence(title, points)
+    return [(draw(Trend(title, points, marks=marks)), trend.sentence(title, points))]
+
+
+def _groups(view: QuestionView) -> RegroupView:
+    found = regroups.read(view.question.result)
+    return RegroupView(found, view.account(found.account), view.question.user)
+
+
+def _who_uses_what(view: QuestionView) -> list[tuple[bytes, str]]:
+    of = _groups(view)
+    sides = [s for s in (of.found.users, of.found.roles) if s.grouping.own]
+    return [
+        (draw(regroup_picture.picture(of.found, s, of.where)), regroup_picture.alt(s, of.where))
+        for s in sides
+    ]
+
+
+def _group_rows(view: QuestionView) -> list[dict[str, str]]:
+    found = _groups(view).found
+    return [
+        dict(zip(regroup_files.COLUMNS, (found.account, *row), strict=True))
+        for side in (found.users, found.roles)
+        for row in regroup_files.rows(side)
+    ]
 
 
 FACES: dict[QuestionKind, Face] = {
@@ -53,6 +78,14 @@ FACES: dict[QuestionKind, Face] = {
         question_history.COLUMNS,
         _trend,
         question_history.chart,
+    ),
+    QuestionKind.REGROUP: Face(
+        lambda view: regroup.card(_groups(view)),
+        lambda view, _rung: regroup.minimal(_groups(view)),
+        _group_rows,
+        regroup_files.COLUMNS,
+        _who_uses_what,
+        files=lambda view: regroup_files.files(_groups(view).found, view.question.id),
     ),
 }
 
@@ -116,9 +149,13 @@ class DrawQuestions:
             return []
         view = self.view(found)
         if notice.surface == "question.picture":
-            drawn = face.picture(view)
-            name = f"iam-audit-question-{found.id}.png"
-            return [File(name, "IAM Audit chart", drawn[0], drawn[1])] if drawn else []
+            stem = f"iam-audit-question-{found.id}"
+            return [
+                File(f"{stem}{f'-{n}' if n else ''}.png", "IAM Audit chart", png, alt)
+                for n, (png, alt) in enumerate(face.picture(view))
+            ]
+        if face.files:
+            return face.files(view)
         stem = f"iam-audit-{found.kind}-{found.id}"
         return files.of_rows(stem, f"IAM Audit question {found.id}", face.rows(view), face.columns)
 

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from multiprocessing import get_context, parent_process
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from advisor.core.errors import ConfigError, WorkerLost
 from advisor.edges.aws import pacer
@@ -166,7 +167,7 @@ def _end_with_parent() -> None:
 def cluster(address: str) -> Callable[[], Crew]:
     """A Dask cluster by its scheduler's address. Raises ConfigError where `distributed` is not installed."""
     try:
-        from distributed import Client  # noqa: PLC0415  # only where it is asked for
+        distributed: Any = import_module("distributed")  # only where it is asked for
     except ImportError as error:
         raise ConfigError(
             ["IAM_AUDIT_DASK: needs the package distributed; pip install -r requirements-dask.txt"]
@@ -174,7 +175,7 @@ def cluster(address: str) -> Callable[[], Crew]:
 
     def make() -> Crew:
         try:
-            client = Client(address, timeout=_CONNECT, set_as_default=False)
+            client = distributed.Client(address, timeout=_CONNECT, set_as_default=False)
         except OSError as error:  # TimeoutError among them: the batch waits until there is a scheduler again
             raise WorkerLost(f"no scheduler at {address}") from error
         return Crew(client.get_executor(pure=False), partial(client.close, timeout=_CONNECT), goes_on=True)

@@ -180,7 +180,6 @@ def test_export(aged: Stage) -> None:
         ("history role DBAdminRol", "/iam-audit history role DBAdminRole"),
         ("history role etl-nightly", "/iam-audit role etl-nightly"),
         ("history user <!channel>", "Not understood"),
-        ("regroup", "This release of IAM Audit does not answer it"),
     ],
 )
 def test_what_has_no_history(stage: Stage, asked: str, says: str) -> None:
