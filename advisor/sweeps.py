@@ -44,11 +44,8 @@ log = logging.getLogger(__name__)
 LISTS = "sweep lists"
 """The lane on which accounts are listed: a few at a time."""
 
-UNEXPECTED = "unexpected"
-"""The code of a fault of ours: the log has its stack."""
-
-PASSING = {UNEXPECTED, Throttled.code, Expired.code, Busy.code, Unreachable.code, Transient.code}
-"""Codes of failures that may pass by themselves."""
+PASSING = {"unexpected", Throttled.code, Expired.code, Busy.code, Unreachable.code, Transient.code}
+"""Codes of failures that may pass by themselves; `unexpected` is a fault of ours, whose stack the log has."""
 
 WORTH_A_TRY = {*PASSING, ReportFailed.code, "stuck", "lost"}
 """Codes of an entity's failure after which a later batch tries it again."""
@@ -246,7 +243,7 @@ def _hand_out(
         except Exception:
             part = desk.store.sweeps.part(sweep_id, account)
             if part:
-                _not_now(desk, part, Failure(UNEXPECTED, account=account))
+                _not_now(desk, part, Failure("unexpected", account=account))
             raise
 
     task = ("sweep", work.__name__, sweep_id, account)
@@ -345,7 +342,7 @@ def read_group(desk: Desk, sweep_id: int, group: int) -> None:
         _read(desk, sweep_id, mine)
     except Exception:  # a fault of ours: later again, and never without end
         for part in mine:
-            _not_now(desk, part, Failure(UNEXPECTED, account=part.account))
+            _not_now(desk, part, Failure("unexpected", account=part.account))
         raise
     _progress(desk, sweep_id)
 

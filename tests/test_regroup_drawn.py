@@ -30,7 +30,9 @@ HOSTILE: Used = {f"={EVIL}{n}{'x' * 200}": frozenset({EVIL, f"{EVIL}2", "@EVIL"}
 
 
 def view(users: Side, roles: Side | None = None, account: Account = PROD) -> RegroupView:
-    return RegroupView(regrouped(users, roles), account, "U0ALICE0001")
+    found = regrouped(users, roles)
+    partial = found.users.grouping.partial or found.roles.grouping.partial
+    return RegroupView(replace(found, partial=partial), account, "U0ALICE0001")
 
 
 def stopped(of: Side) -> Side:

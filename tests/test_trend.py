@@ -52,7 +52,7 @@ def written(store: Store, seen: list[Seen], gone: dict[int, datetime]) -> None:
                 (n, one.entity_id),
             )
             run(
-                "INSERT INTO score VALUES (?, ?, ?, ?, 1, ?, ?, 0, 0, ?, 0, 0, 0, 0, 0, '')",
+                "INSERT INTO score VALUES (?, ?, ?, ?, 1, ?, ?, 0, 0, ?, 0, 0, 0, 0, 0, 0, '')",
                 (n, one.entity_id, account, stamp(one.at), one.granted, one.used, one.could_go),
             )
 

@@ -174,7 +174,6 @@ def test_export(aged: Stage) -> None:
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        ("history", "/iam-audit sweep account=prod"),
         ("history account=nowhere", "No account “nowhere”"),
         ("history role Nobody", "Nothing is known of “Nobody”"),
         ("history role DBAdminRol", "/iam-audit history role DBAdminRole"),
@@ -189,6 +188,13 @@ def test_what_has_no_history(stage: Stage, asked: str, says: str) -> None:
     stage.say(asked)
     assert says in words(stage.slack.ephemerals(story.ALICE)[-1])
     assert len(stage.cards()) == 1
+
+
+def test_an_account_of_which_nothing_is_stored(stage: Stage) -> None:
+    """Then it is said what to type."""
+    stage.say("history")
+    assert "/iam-audit sweep account=prod" in words(stage.slack.ephemerals(story.ALICE)[-1])
+    assert not stage.cards()
 
 
 def test_a_name_in_two_accounts(stage: Stage) -> None:

@@ -169,11 +169,14 @@ def test_what_somebody_owns(writing: Stage, aws: Aws) -> None:
     stage.say("role etl-nightly")
     look(stage, story.DAVE)
     told = shown(stage, story.DAVE)
-    assert "Entities that name me as owner etl-nightly (role in prod). Nothing is planned" in told
+    assert (
+        "Entities that name me as owner etl-nightly (role in prod): 0 of 3 used, 1 could go. Nothing is planned"
+        in told
+    )
     iam.tag_role(RoleName="DBAdminRole", Tags=[{"Key": "owner", "Value": story.DAVE}])
     stage.ticket()
     told = shown(stage, story.DAVE)
-    assert "(role in prod). Waiting for approval, ticket 1: 20 services would go etl-nightly" in told
+    assert "20 could go. Waiting for approval, ticket 1: 20 services would go etl-nightly" in told
     (entity,) = [i for i in ids(home(stage, story.DAVE)) if i.startswith("home.audit.")]
     press(stage, story.DAVE, entity)
     assert "etl-nightly: " in words(stage.slack.dms(story.DAVE)[-1])

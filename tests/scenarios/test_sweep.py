@@ -147,8 +147,8 @@ def test_an_entity_that_is_deleted_meanwhile(stage: Stage) -> None:
 
 def test_the_rate_is_limited_for_a_while(stage: Stage) -> None:
     """Refused calls are made again, and nothing is lost."""
-    stage.aws.fail(GENERATE, error="Throttling", times=15)
-    stage.aws.fail("GetServiceLastAccessedDetails", error="Throttling", times=15)
+    stage.aws.fail(GENERATE, error="Throttling", skip=30, times=2)
+    stage.aws.fail("GetServiceLastAccessedDetails", error="Throttling", skip=35, times=1)
     stage.aws.fail("GetAccountAuthorizationDetails", error="Throttling", times=1)
     stage.say("sweep")
     assert state_of(stage.card()) == "done"
