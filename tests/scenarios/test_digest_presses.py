@@ -458,7 +458,7 @@ def due_day(stage: Stage) -> None:
 @pytest.mark.parametrize("runs", [8, pytest.param(10_000, marks=pytest.mark.long)])
 def test_a_kill_at_any_moment_posts_one_digest(stage: Stage, runs: int) -> None:
     """Before and after each commit and each call: one sweep, one posting, one card, one thread."""
-    stage.restart(accounts=f"data={story.DATA}")
+    stage.restart(accounts=f"dev={story.DEV}")
     stage.now = NINE - timedelta(days=2)
     weekly(stage)
     stage.end()
