@@ -42,6 +42,7 @@ from handlers.access import People
 from handlers.actions import Listeners
 from handlers.deliver import Deliver
 from handlers.draw import Draw
+from handlers.draw_home import DrawHome
 from handlers.draw_sweeps import DrawSweeps
 from handlers.draw_tickets import DrawTickets
 from handlers.intake import Intake, housekeeping
@@ -126,7 +127,7 @@ def build(
     elsewhere = elsewhere or pool.pool(config.iam_audit_dask, board)
     desk = Desk(store, aws, config, IamCatalogue(), Lanes(executors), elsewhere, clock)
     people = People(reading, config, team_id, clock)
-    drawing = Draw(desk, people, DrawTickets(desk, people), DrawSweeps(desk))
+    drawing = Draw(desk, people, DrawTickets(desk, people), DrawSweeps(desk), DrawHome(desk, people))
     deliver = Deliver(desk, people, drawing, posting)
     intake = Intake(desk, people)
     secret = config.slack_signing_secret.get_secret_value() if config.slack_signing_secret else "socket mode"

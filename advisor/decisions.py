@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from advisor import tickets
+from advisor import homes, tickets
 from advisor.core.lifecycle import Event, Person, outcome
 from advisor.core.removal import Operation, Press, StepState, Ticket, TicketState, Verb
 from advisor.core.standing import may_be_there
@@ -236,4 +236,5 @@ def end_keep(desk: Desk, keep_id: int, user: str, person: Person) -> str:
         if not desk.store.keeps.end(keep_id, user, desk.clock()):
             return "no_keep"
         desk.store.log.add(user, "keep.end", f"keep {keep_id}", desk.clock())
+        homes.keep_changed(desk, keep)
     return ""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from advisor import readings
+from advisor import homes, readings
 from advisor.core.errors import AwsError, Missing, Throttled, Transient
 from advisor.core.estate import Score
 from advisor.core.model import (
@@ -241,6 +241,7 @@ def redraw(desk: Desk, request: Request) -> None:
     with store.transaction():
         # Read anew: whoever asks may hold a request from before its card was posted, and would post a second one.
         fresh = store.requests.get(request.id) or request
+        homes.audit_changed(desk, fresh)
         if fresh.card_id is not None:
             store.outbox.redraw(fresh.card_id, now)
             return

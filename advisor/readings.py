@@ -74,7 +74,12 @@ def score(desk: Desk, report: Report, snapshot_id: int) -> Score | None:
     if snapshot is None:
         return None
     summary = judge(desk, report, snapshot, desk.config.iam_audit_window_days)
-    return risk.score(report, summary, risk.weigh(summary, snapshot, desk.catalogue))
+    return risk.score(report, summary, weighed(desk, summary, snapshot))
+
+
+def weighed(desk: Desk, summary: Summary, snapshot: Snapshot) -> risk.Risk:
+    """What the findings of a summary could do, heaviest first."""
+    return risk.weigh(summary, snapshot, desk.catalogue)
 
 
 def read(desk: Desk, report_id: int, days: int) -> Reading | None:

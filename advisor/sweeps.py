@@ -7,13 +7,15 @@ only the rows come home, and this process alone writes them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
 from advisor import jobs, readings
+from advisor.core.credentials import CredentialReport
 from advisor.core.errors import (
     AwsError,
     Busy,
@@ -25,6 +27,7 @@ from advisor.core.errors import (
     WorkerLost,
 )
 from advisor.core.estate import ALL, Part, Sweep, SweepState, SweptAccount
+from advisor.core.findings import Observed, find
 from advisor.core.model import Account, Failure
 from advisor.desk import Desk
 from advisor.edges.aws import authorization
@@ -41,7 +44,10 @@ log = logging.getLogger(__name__)
 LISTS = "sweep lists"
 """The lane on which accounts are listed: a few at a time."""
 
-PASSING = {Throttled.code, Expired.code, Busy.code, Unreachable.code, Transient.code}
+UNEXPECTED = "unexpected"
+"""The code of a fault of ours: the log has its stack."""
+
+PASSING = {UNEXPECTED, Throttled.code, Expired.code, Busy.code, Unreachable.code, Transient.code}
 """Codes of failures that may pass by themselves."""
 
 WORTH_A_TRY = {*PASSING, ReportFailed.code, "stuck", "lost"}
@@ -55,6 +61,9 @@ BATCH, LEAST = 500, 50
 
 BOX = 10.0
 """Seconds after which a batch begins no more reports: its rows come home, and the card can tell."""
+
+LOGINS = timedelta(minutes=2)
+"""How long a credential report is waited for."""
 
 TRIES = 3
 """Batches that try an entity before it is named as not read."""
@@ -218,17 +227,38 @@ def beat(desk: Desk) -> None:
         for part in live:
             turn = busy.setdefault(part.account, sweep.id) == sweep.id
             if turn and part.state is Part.QUEUED and _due(part, now):
-                work = partial(list_account, desk, sweep.id, part.account)
-                desk.lanes.submit(LISTS, ("sweep list", sweep.id, part.account), work, store.work)
-        for group in sorted(
-            {_group(desk, sweep, p) for p in live if p.state is Part.RUNNING and _due(p, now)}
-        ):
+                _hand_out(desk, LISTS, sweep.id, part.account, list_account)
+            elif part.state is Part.RUNNING and not part.left and _due(part, now):
+                _hand_out(desk, LISTS, sweep.id, part.account, conclude)
+        for group in sorted({_group(desk, sweep, p) for p in live if _reads(p, now)}):
             work = partial(read_group, desk, sweep.id, group)
             desk.lanes.submit(f"sweep {group}", ("sweep read", sweep.id, group), work, store.work)
 
 
+def _hand_out(
+    desk: Desk, lane: str, sweep_id: int, account: str, work: Callable[[Desk, int, str], None]
+) -> None:
+    """One step of one account. A fault of ours is tried again later, then ends the account: it must not spin."""
+
+    def carefully() -> None:
+        try:
+            work(desk, sweep_id, account)
+        except Exception:
+            part = desk.store.sweeps.part(sweep_id, account)
+            if part:
+                _not_now(desk, part, Failure(UNEXPECTED, account=account))
+            raise
+
+    task = ("sweep", work.__name__, sweep_id, account)
+    desk.lanes.submit(lane, task, carefully, desk.store.work)
+
+
 def _due(part: SweptAccount, now: datetime) -> bool:
     return part.next_at is None or part.next_at <= now
+
+
+def _reads(part: SweptAccount, now: datetime) -> bool:
+    return part.state is Part.RUNNING and bool(part.left) and _due(part, now)
 
 
 def _group(desk: Desk, sweep: Sweep, part: SweptAccount) -> int:
@@ -309,22 +339,30 @@ def read_group(desk: Desk, sweep_id: int, group: int) -> None:
     sweep = store.sweeps.get(sweep_id)
     if sweep is None or sweep.state.ended:
         return
-    mine = [p for p in store.sweeps.parts(sweep_id) if p.state is Part.RUNNING and _due(p, now)]
+    mine = [p for p in store.sweeps.parts(sweep_id) if _reads(p, now)]
     mine = [p for p in mine if _group(desk, sweep, p) == group][:SIDE_BY_SIDE]
+    try:
+        _read(desk, sweep_id, mine)
+    except Exception:  # a fault of ours: later again, and never without end
+        for part in mine:
+            _not_now(desk, part, Failure(UNEXPECTED, account=part.account))
+        raise
+    _progress(desk, sweep_id)
+
+
+def _read(desk: Desk, sweep_id: int, mine: list[SweptAccount]) -> None:
+    store = desk.store
     batches: list[tuple[SweptAccount, list[Waiting], Order]] = []
     for part in mine:
         waiting = store.sweeps.waiting(sweep_id, part.account, _size(part, len(mine)))
         if waiting:
             batches.append((part, waiting, _order(desk, part, waiting)))
-        elif store.sweeps.end_part(sweep_id, part.account, now):
-            log.info("sweep.account_done sweep=%d account=%s", sweep_id, part.account)
     if batches:
         answers = _elsewhere(desk, carry_out, tuple(order for _, _, order in batches))
         for (part, waiting, _), answer in zip(batches, answers or (), strict=answers is not None):
             _store(desk, part, waiting, answer)
             if answer.stopped and not answer.found:
                 _not_now(desk, part, answer.stopped)
-    _progress(desk, sweep_id)
 
 
 def _size(part: SweptAccount, beside: int) -> int:
@@ -421,6 +459,57 @@ def _note_unread(desk: Desk, part: SweptAccount, waiting: list[Waiting], answer:
         store.sweeps.tried(part.sweep_id, part.account, [i for i, _ in failed if i not in given_up])
 
 
+def conclude(desk: Desk, sweep_id: int, account: str) -> None:
+    """Every entity of an account is read or named: what the whole of them shows, then the account has ended."""
+    store, now = desk.store, desk.clock()
+    sweep, part = store.sweeps.get(sweep_id), store.sweeps.part(sweep_id, account)
+    if sweep is None or part is None or sweep.state.ended or part.state is not Part.RUNNING or part.left:
+        return
+    found = find(
+        _observed(desk, part),
+        readings.rules(desk, desk.config.iam_audit_window_days, account),
+        desk.catalogue,
+        account=account,
+        at=now,
+        alias=part.alias,
+        logins=_logins(desk, account),
+        unread=part.failed,
+        kept=_kept_whole(desk, now),
+    )
+    with store.transaction():
+        store.sweeps.note(sweep_id, account, found)
+        store.sweeps.end_part(sweep_id, account, now)
+    log.info("sweep.account_done sweep=%d account=%s", sweep_id, account)
+
+
+def _observed(desk: Desk, part: SweptAccount) -> Iterator[Observed]:
+    """Every entity of an account with its last attempts, a few hundred read at a time; a breath between them."""
+    store = desk.store
+    rows = store.sweeps.observed(part.sweep_id, part.account)
+    for n in range(0, len(rows), _SOME):
+        some = rows[n : n + _SOME]
+        snapshots = store.entities.snapshots([s for s, _ in some])
+        attempts = store.reports.attempts([r for _, r in some if r])
+        for snapshot_id, report_id in some:
+            yield Observed(snapshots[snapshot_id], attempts.get(report_id or 0))
+        time.sleep(0.001)  # people's commands are answered by this process
+
+
+def _logins(desk: Desk, account: str) -> CredentialReport | Failure:
+    """Keys and passwords; or why they are not known: that is said, and the sweep goes on."""
+    try:
+        session = desk.aws.session(account)
+        return desk.aws.credential_report(session, desk.clock() + LOGINS, time.sleep)
+    except AwsError as error:
+        return error.failure()
+
+
+def _kept_whole(desk: Desk, now: datetime) -> frozenset[str]:
+    """ARNs of entities that a person keeps whole."""
+    kept = [desk.store.entities.get(k.entity_id) for k in desk.store.keeps.standing(now) if not k.service]
+    return frozenset(e.arn for e in kept if e)
+
+
 _SOME = 100
 """Reports that become visible in one transaction, with their scores: about 500 rows."""
 
@@ -436,5 +525,24 @@ def _end(desk: Desk, sweep_id: int) -> None:
     with store.transaction():
         if store.sweeps.end(sweep_id, state, now, failure=failure):
             redraw(desk, sweep_id)
+            if state is not SweepState.FAILED:
+                _say_what_else(desk, sweep_id)
     store.sweeps.forget(now - _KEPT)
     log.info("sweep.ended sweep=%d state=%s", sweep_id, state.value)
+
+
+def _say_what_else(desk: Desk, sweep_id: int) -> None:
+    """What was found beside the reports goes to the thread of the card, whole as files."""
+    sweep = desk.store.sweeps.get(sweep_id)
+    if sweep is None or sweep.card_id is None:
+        return
+    for kind, surface in (("post", "sweep.findings"), ("upload", "sweep.findings_files")):
+        desk.store.outbox.add(
+            kind,
+            surface,
+            sweep_id,
+            channel=sweep.channel,
+            user=sweep.user,
+            now=desk.clock(),
+            parent_id=sweep.card_id,
+        )

@@ -10,9 +10,11 @@ import re
 from slack_bolt import App
 
 from handlers.actions import FOLLOWUPS, Listeners
+from handlers.asking import BUTTONS, EXPORT, RETRY, QuestionListeners
 from handlers.digest_presses import ACTIONS as DIGEST_ACTIONS
 from handlers.digest_presses import VIEWS as DIGEST_VIEWS
 from handlers.digest_presses import DigestListeners
+from handlers.homes import HOME, HomeListeners, OpenDigest
 from handlers.presses import FORMS, VERBS, TicketListeners
 from handlers.sweep_presses import SweepListeners
 
@@ -33,10 +35,12 @@ ACTIONS = (
     "sweep.cancel",
     "sweep.export",
     *SWEEP_OPTIONS,
+    *HOME,
+    *BUTTONS,
 )
 
 
-def register(app: App, on: Listeners) -> None:
+def register(app: App, on: Listeners, open_digest: OpenDigest | None = None) -> None:
     """Id -> function. An id, once shipped, keeps working or answers what to do instead."""
     app.middleware(on.gate)
     app.error(on.on_error)
@@ -81,4 +85,15 @@ def register(app: App, on: Listeners) -> None:
     app.action("sweep.ticket")(sweep.on_ticket)
     for action_id in SWEEP_OPTIONS:
         app.options(action_id)(sweep.on_options)
+    home = HomeListeners(on, open_digest)
+    app.event("app_home_opened")(home.on_opened)
+    app.action("home.new")(on.on_shortcut)
+    app.action("home.refresh")(home.on_refresh)
+    app.action(re.compile(r"home\.ticket\.\d+"))(home.on_ticket)
+    app.action(re.compile(r"home\.audit\.\d+"))(home.on_audit)
+    app.action(re.compile(r"home\.keep_end\.\d+"))(home.on_keep_end)
+    app.action(re.compile(r"home\.digest(_new|\.\d+)"))(home.on_digest)
+    asked = QuestionListeners(on)
+    app.action(EXPORT)(asked.on_export)
+    app.action(RETRY)(asked.on_retry)
     app.action(re.compile(r".*"))(on.on_unknown_button)

@@ -17,7 +17,7 @@ from slack_bolt import Ack, BoltResponse
 from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient
 
-from advisor import audits, jobs, readings, sweeps
+from advisor import audits, jobs, questions, readings, sweeps
 from advisor.core.model import (
     TRACKED_DAYS,
     Asked,
@@ -36,7 +36,6 @@ from handlers.blocks import answers, forms
 from handlers.blocks.kit import Json, Message
 from handlers.deliver import Deliver
 from handlers.draw import Draw
-from handlers.estate_words import SweepNow
 from handlers.intake import FRONT, Intake
 
 log = logging.getLogger(__name__)
@@ -148,20 +147,30 @@ class Listeners:
                 user, channel = str(body["user_id"]), str(body["channel_id"])
                 self._work(("keep", number), lambda: self.intake.end_keep(number, user, channel))
                 ack()
-            case estate_words.DigestEvery() | estate_words.DigestWord():
-                digest_commands.on_command(self, body, client, parsed)
-                ack()
-            case SweepNow():
-                self.once(f"trigger:{body['trigger_id']}", lambda: self._sweep(parsed, body))
-                ack()
             case commands.UsageError(typed, wrong, hint, near):
                 ack(answers.usage(typed, wrong, hint, near).answer())
             case Asked():
                 answer = self.once(f"trigger:{body['trigger_id']}", lambda: self._ask(parsed, body))
                 self.deliver.remember(int(answer["request"]), str(body.get("response_url") or ""))
                 ack()
+            case _:
+                self._of_the_estate(parsed, body, client)
+                ack()
 
-    def _sweep(self, asked: SweepNow, body: Body) -> Json:
+    def _of_the_estate(self, asked: estate_words.Estate, body: Body, client: WebClient) -> None:
+        """What concerns whole accounts: each is committed here, and a worker's after that."""
+        key = f"trigger:{body['trigger_id']}"
+        match asked:
+            case estate_words.DigestEvery() | estate_words.DigestWord():
+                digest_commands.on_command(self, body, client, asked)
+            case estate_words.SweepNow():
+                self.once(key, lambda: self._sweep(asked, body))
+            case estate_words.History() | estate_words.Org() | estate_words.Regroup():
+                answer = self.once(key, lambda: self._question(asked, body))
+                url = str(body.get("response_url") or "")
+                self.deliver.remember(int(answer["question"]), url, "question")
+
+    def _sweep(self, asked: estate_words.SweepNow, body: Body) -> Json:
         user, channel = str(body["user_id"]), str(body["channel_id"])
         return {"sweep": sweeps.start(self.desk, user, channel, asked.account).id}
 
@@ -174,6 +183,13 @@ class Listeners:
             self.desk.clock(),
         )
         return {"request": request}
+
+    def _question(
+        self, asked: estate_words.History | estate_words.Org | estate_words.Regroup, body: Body
+    ) -> Json:
+        kind, words = estate_words.question(asked)
+        user, channel = str(body["user_id"]), str(body["channel_id"])
+        return {"question": questions.ask(self.desk, kind, user, channel, words)}
 
     def _ask_about(self, word: str, body: Body) -> None:
         """whoami, accounts, keeps and log export ask Slack or AWS, so they are answered by a worker."""

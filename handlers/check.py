@@ -134,10 +134,26 @@ def _aws(config: Config) -> Iterator[Line]:
     except AwsError as error:
         yield "AWS accounts", False, f"{error.call}: {error.message}"
         return
+    yield "AWS organisation", True, _organization(aws)
     for account in accounts:
         yield from _account(aws, account)
         if aws.writer.may_write:
             yield _write_role(aws, account)
+
+
+def _organization(aws: Aws) -> str:
+    """Whether `/iam-audit org` can be answered; nothing else needs an organisation, so that it cannot is no fault."""
+    no = "/iam-audit org (optional) cannot be answered"
+    try:
+        found, own = aws.organizations.describe(), aws.identity().account
+        if found is None:
+            return f"{no}: account {own} is in no organisation"
+        if found.management != own:
+            return f"{no}: AWS tells it to the management account alone, {found.management}"
+        root, limited = aws.organizations.root()
+    except AwsError as error:
+        return f"{no}: {error.call}: {error.message[:200]}"
+    return f"{found.id}/{root}" if limited else f"{no}: service control policies are not turned on at {root}"
 
 
 def _account(aws: Aws, account: Account) -> Iterator[Line]:

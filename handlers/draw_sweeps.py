@@ -10,10 +10,11 @@ from advisor import readings
 from advisor.core.estate import Sweep, SweepState
 from advisor.core.model import Account, Notice
 from advisor.desk import Desk
-from handlers import sweep_files
-from handlers.blocks import answers, sweep, sweep_small
+from handlers import findings_files, sweep_files
+from handlers.blocks import answers, findings, sweep, sweep_small
 from handlers.blocks.kit import Message
 from handlers.blocks.sweep import SweepView
+from handlers.files import File
 
 _WORST = 30
 """Entities with the most risk that the thread lists; the card shows the first few."""
@@ -84,7 +85,16 @@ class DrawSweeps:
         """Slack took no file."""
         return sweep_small.file_refused(notice.detail["why"])
 
+    def findings(self, notice: Notice, _rung: int) -> Message | None:
+        """What the whole of the accounts shows, beside single entities."""
+        found = self.desk.store.sweeps.findings(notice.row_id)
+        return findings.thread(found) if found else None
+
     # -- files ---------------------------------------------------------------------------------------------------
+
+    def files(self, notice: Notice) -> list[File]:
+        """What was found beside single entities, whole, and the documents that could be proposed."""
+        return findings_files.files(self.desk.store.sweeps.findings(notice.row_id), notice.row_id)
 
     def write(self, notice: Notice, folder: Path) -> sweep_files.Written:
         """The files of a sweep, written a row at a time: they may be larger than what memory should hold."""
@@ -109,6 +119,7 @@ class DrawSweeps:
 SURFACES: dict[str, Callable[[DrawSweeps, Notice, int], Message | None]] = {
     "sweep.card": DrawSweeps.card,
     "sweep.joined": DrawSweeps.joined,
+    "sweep.findings": DrawSweeps.findings,
     "sweep.elsewhere": DrawSweeps.elsewhere,
     "sweep.exported": DrawSweeps.exported,
     "sweep.file_refused": DrawSweeps.no_file,

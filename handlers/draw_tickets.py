@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from slack_sdk.errors import SlackApiError
-
 from advisor import decisions, readings, tickets
 from advisor.core.model import Notice
 from advisor.core.removal import Ticket, TicketState
@@ -186,12 +184,7 @@ class DrawTickets:
         card = self.desk.store.outbox.get(found.card_id) if found.card_id else None
         if card is None or not card.ts:
             return ""
-        try:
-            answer = self.people.client.chat_getPermalink(channel=card.sent_to, message_ts=card.ts)
-        except (SlackApiError, OSError):  # a link is a convenience; the answer stands without it
-            return ""
-        link = str(answer.get("permalink") or "")
-        return link if link.startswith(("https://", "http://")) and not set(link) & set("<>|") else ""
+        return self.people.permalink(card.sent_to, card.ts)
 
     def diff_is_there(self, notice: Notice, _rung: int) -> Message | None:
         """The diff was posted before: where it stands."""

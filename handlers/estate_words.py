@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from advisor.core.estate import WEEKDAYS, Cadence, Rhythm
+from advisor.core.estate import WEEKDAYS, Cadence, QuestionKind, Rhythm
 from advisor.core.model import Asked
 
 DIGEST_WORDS = ("now", "list", "off", "edit")
@@ -87,6 +87,21 @@ class Wrong:
 Estate = SweepNow | SweepEvery | SweepOff | DigestEvery | DigestWord | History | Org | Regroup
 FIRST = ("sweep", "digest", "history", "org", "regroup")
 """The first words that are understood here."""
+
+
+def question(asked: History | Org | Regroup) -> tuple[QuestionKind, dict[str, str]]:
+    """The kind of question that was typed, and its words as they are stored."""
+    match asked:
+        case Org(target):
+            return QuestionKind.ORG, {"target": target}
+        case Regroup(account):
+            return QuestionKind.REGROUP, {"account": account}
+        case History(None, account):
+            return QuestionKind.HISTORY, {"account": account}
+        case History(Asked() as of, account):
+            words = {"kind": of.kind.value if of.kind else "", "name": of.name, "account": account}
+            return QuestionKind.HISTORY, {**words, "days": str(of.days)}
+    raise AssertionError(asked)  # pragma: no cover
 
 
 def parse(words: list[str], entity: Callable[[list[str]], Asked | Wrong]) -> Estate | Wrong:

@@ -9,9 +9,10 @@ import pytest
 
 from advisor.core.model import Account, Entity, Kind, Snapshot
 from advisor.edges.aws import Aws as Product
-from advisor.edges.aws import Raw
+from advisor.edges.aws import Raw, pacer
 from advisor.edges.aws.authorization import list_account
-from advisor.edges.aws.batch import Access, Batch, run
+from advisor.edges.aws.batch import Batch, run
+from advisor.edges.aws.sessions import Access
 from tests.sandbox import world as story
 from tests.sandbox.aws import Aws
 
@@ -24,6 +25,7 @@ def access(aws: Aws, seeded: Seeded, monkeypatch: pytest.MonkeyPatch) -> Access:
     """How the bot's own user comes into production."""
     for name, value in seeded[1].bot.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(pacer, "START", 200.0)
     return Access(story.PROD, story.PROD, "aws", story.READ_ROLE, patience=5)
 
 

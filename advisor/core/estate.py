@@ -84,7 +84,6 @@ class SweptAccount:
     begun_at: datetime | None = None
     ended_at: datetime | None = None
     next_at: datetime | None = None
-    facts: str = ""  # JSON of what was found beside the reports
     failure: Failure | None = None
 
     @property
@@ -212,11 +211,16 @@ class QuestionKind(StrEnum):
     HISTORY = "history"
     ORG = "org"
     REGROUP = "regroup"
+    EXPORT = "export"  # a pressed button: the files of a question
+    RETRY = "retry"  # a pressed button: a failed question once more
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One such asking, committed before it is acknowledged. `words` are its options as JSON, `result` what was found."""
+    """One such asking, committed before it is acknowledged. `words` are its options as JSON, `result` what was found.
+
+    While it runs, `result` holds what the next try has to know.
+    """
 
     id: int
     kind: QuestionKind

@@ -46,13 +46,17 @@ class Catalogue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement, read with single values as lists. `resources` is empty where it has none, or NotResource."""
+    """One statement, read with single values as lists. `resources` is empty where it has none, or NotResource.
+
+    `passed_to` are the services that iam:PassedToService names, where nothing else is a condition.
+    """
 
     allow: bool
     actions: tuple[str, ...]
     not_actions: tuple[str, ...]
     resources: tuple[str, ...]
     conditional: bool
+    passed_to: tuple[str, ...] = ()
 
     @property
     def blanket(self) -> bool:
@@ -101,7 +105,19 @@ def _statement(raw: dict[str, object]) -> Statement:
         not_actions=tuple(str(a) for a in _listed(raw.get("NotAction"))),
         resources=tuple(str(r) for r in _listed(raw.get("Resource"))),
         conditional=bool(raw.get("Condition")),
+        passed_to=_passed_to(raw.get("Condition")),
     )
+
+
+def _passed_to(condition: object) -> tuple[str, ...]:
+    """The values of a condition that is this one only, which compares for equality."""
+    if not isinstance(condition, dict) or len(condition) != 1:
+        return ()
+    operator, keys = next(iter(condition.items()))
+    if operator not in {"StringEquals", "StringLike"} or not isinstance(keys, dict) or len(keys) != 1:
+        return ()
+    key, values = next(iter(keys.items()))
+    return tuple(str(v) for v in _listed(values)) if str(key).lower() == "iam:passedtoservice" else ()
 
 
 def _listed(value: object) -> list[object]:

@@ -1,6 +1,6 @@
 """What unused permissions could do, as a number: what goes first, and what a list of removals is worth. Pure.
 
-The scale (docs/risk.md): what the worst permission of a finding could do (`_BASE`), times how broadly it is allowed
+The scale (docs/risk.md): what the worst permission of a finding could do (`BASE`), times how broadly it is allowed
 (`_breadth`). An access level weighs twice the next one, a privileged class four times; so the narrowest grant of a
 class outweighs the broadest of the next: the order is by class, then by breadth, and sums say what share of the whole
 something is.
@@ -13,11 +13,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from advisor.core.estate import Score
+from advisor.core.lists import Lists, View
 from advisor.core.model import Finding, Policy, Report, Snapshot, Summary, Usage, Verdict
-from advisor.core.policy import PASSING, Catalogue, Statement, matches, statements
+from advisor.core.policy import PASSING, Catalogue, Statement, statements
 from advisor.core.privileged import PRIVILEGED, Reach
 
-_BASE = {
+BASE = {
     Reach.ESCALATION: 1024,
     Reach.SECRETS: 256,
     Reach.ADMINISTRATION: 256,
@@ -37,10 +38,12 @@ _WIDE, _NARROW = 6, 4
 _LEVELS = (Reach.PERMISSIONS, Reach.TAGGING, Reach.WRITE, Reach.READ, Reach.LIST)
 """AWS counts tagging and permissions management as Write, too: the special one says more."""
 
-_ANY = re.compile(r"\*|arn:\*|arn:[^:]*:[^:]*:[^:]*:[^:]*:([\w-]+[/:])?\*(/\*)?")
-"""A Resource that leaves nothing out: all, or all of one kind."""
+_ANY = re.compile(
+    r"\*|arn:\*|arn:(?:[^:]*:){4}\*(?:/\*)?|arn:[^:]*:(?!s3:|execute-api:)(?:[^:]*:){3}[\w-]+[/:]\*"
+)
+"""A Resource that leaves nothing out: all, or all of one kind (what stands before the slash in S3 is a bucket)."""
 
-HIGH, MEDIUM = _BASE[Reach.EXPOSURE] * _NARROW, _BASE[Reach.WRITE] * _NARROW
+HIGH, MEDIUM = BASE[Reach.EXPOSURE] * _NARROW, BASE[Reach.WRITE] * _NARROW
 """From these weights on: anything of the privileged table; anything that writes."""
 
 MOST = 80
@@ -179,65 +182,6 @@ _BEST = 5
 """So many services are named in a score."""
 
 
-@dataclass(frozen=True, slots=True)
-class _View:
-    """A statement as far as one service is concerned. `whole`: its list names every action of the service."""
-
-    breadth: int
-    inverted: bool
-    whole: bool
-    exact: frozenset[str]  # "service:name", in lower case
-    prefixes: tuple[str, ...]  # of patterns with a star at their end only: most of them
-    globs: tuple[str, ...]
-
-    def covers(self, action: str) -> bool:
-        """Whether the statement speaks of `service:action`, in lower case."""
-        named = (
-            self.whole
-            or action in self.exact
-            or action.startswith(self.prefixes)
-            or any(matches(g, action) for g in self.globs)
-        )
-        return named is not self.inverted
-
-
-class _Lists:
-    """The patterns of a statement by the service that they are of, so that each service sees its own only."""
-
-    def __init__(self, statement: Statement) -> None:
-        self._inverted = bool(statement.not_actions)
-        self._breadth = _breadth(statement)
-        self._of: dict[str, list[str]] = {}
-        self._everywhere: list[str] = []
-        for pattern in statement.not_actions or statement.actions:
-            service, colon, _ = pattern.partition(":")
-            (
-                self._everywhere if not colon or _wild(service) else self._of.setdefault(service.lower(), [])
-            ).append(pattern)
-
-    def view(self, service: str) -> _View | None:
-        """What it says of a service; None where it says nothing."""
-        patterns = [*self._of.get(service, ()), *self._everywhere]
-        if not patterns and not self._inverted:
-            return None
-        whole = {"*", "*:*", f"{service}:*"}
-        lowered = {p.lower() for p in patterns}
-        exact = frozenset(p for p in lowered if not _wild(p))
-        prefixes = frozenset(p for p in lowered - exact if p.endswith("*") and not _wild(p[:-1]))
-        return _View(
-            self._breadth,
-            self._inverted,
-            bool(whole & lowered),
-            exact,
-            tuple(p[:-1] for p in prefixes),
-            tuple(lowered - exact - prefixes),
-        )
-
-
-def _wild(pattern: str) -> bool:
-    return "*" in pattern or "?" in pattern
-
-
 def _breadth(statement: Statement) -> int:
     wide = not statement.resources or any(_ANY.fullmatch(r) for r in statement.resources)
     return _WIDE - (not wide) - statement.conditional
@@ -248,10 +192,12 @@ class _Grants:
 
     def __init__(self, policies: Iterable[Policy], catalogue: Catalogue) -> None:
         read = [s for p in policies for s in statements(p.text)]
-        self._allows = [_Lists(s) for s in read if s.allow]
-        self._denies = [_Lists(s) for s in read if not s.allow and s.blanket]
+        allows = [(_breadth(s), Lists(s)) for s in read if s.allow]
+        self._allows = sorted(allows, key=lambda each: -each[0])
+        self._denies = [Lists(s) for s in read if not s.allow and s.blanket]
         self._catalogue = catalogue
-        self._views: dict[str, tuple[list[_View], list[_View]]] = {}
+        self._views: dict[str, tuple[list[tuple[int, View]], list[View]]] = {}
+        self._privileged: dict[str, tuple[str, ...]] = {}
 
     def service(self, finding: Finding) -> Weighed:
         """The worst that the documents allow in a service."""
@@ -259,7 +205,7 @@ class _Grants:
         if names:
             table = PRIVILEGED[finding.service]
             found = max(
-                ((_BASE[table[n]] * self._of(finding.service, n), table[n]) for n in names),
+                ((BASE[table[n]] * self._of(finding.service, n), table[n]) for n in names),
                 key=lambda each: each[0],
             )
         else:
@@ -272,46 +218,56 @@ class _Grants:
         reach = PRIVILEGED.get(service, {}).get(name)
         names = (name,) if reach else ()
         reach = reach or _level(self._catalogue.actions(service).get(name, frozenset()))
-        return Weighed(finding, _BASE[reach] * max(_NARROW, self._of(service, name)), reach, names)
+        return Weighed(finding, BASE[reach] * max(_NARROW, self._of(service, name)), reach, names)
 
     def privileged(self, service: str) -> tuple[str, ...]:
         """The privileged actions of a service that the documents allow."""
-        return tuple(n for n in PRIVILEGED.get(service, ()) if self._of(service, n))
+        if service not in self._privileged:
+            self._privileged[service] = tuple(n for n in PRIVILEGED.get(service, ()) if self._of(service, n))
+        return self._privileged[service]
 
-    def _views_of(self, service: str) -> tuple[list[_View], list[_View]]:
+    def _views_of(self, service: str) -> tuple[list[tuple[int, View]], list[View]]:
         if service not in self._views:
-            allows, denies = (
-                [v for each in lists if (v := each.view(service))] for lists in (self._allows, self._denies)
-            )
-            self._views[service] = sorted(allows, key=lambda v: -v.breadth), denies
+            allows = [(breadth, v) for breadth, each in self._allows if (v := each.view(service))]
+            denies = [v for each in self._denies if (v := each.view(service))]
+            self._views[service] = allows, denies
         return self._views[service]
 
     def _of(self, service: str, name: str) -> int:
         """How broadly an action is allowed: 0 where it is not, or where a Deny takes it away on any resource."""
         allows, denies = self._views_of(service)
         action = f"{service}:{name}".lower()
-        breadth = next((v.breadth for v in allows if v.covers(action)), 0)
+        breadth = next((b for b, v in allows if v.covers(action)), 0)
         return 0 if breadth and any(d.covers(action) for d in denies) else breadth
 
     def _levels(self, service: str) -> Iterator[tuple[int, Reach]]:
         """What may be heaviest in a service without privileged actions, by AWS's access levels."""
-        best = _BASE[Reach.LIST] * _NARROW
+        best = BASE[Reach.LIST] * _NARROW
         yield best, Reach.LIST
         known = self._catalogue.actions(service)
         for name, levels in known.items():
-            reach = _level(levels)
-            if _BASE[reach] * _WIDE > best and (breadth := self._of(service, name)):
-                best = max(best, _BASE[reach] * breadth)
-                yield _BASE[reach] * breadth, reach
+            base, reach = _BY_LEVELS.get(levels) or (BASE[_level(levels)], _level(levels))
+            if base * _WIDE > best and (breadth := self._of(service, name)):
+                best = max(best, base * breadth)
+                yield base * breadth, reach
         # Nobody can say what an action does that the catalogue does not know: it counts as one that writes.
-        allows = self._views_of(service)[0]
-        written = {e.partition(":")[2] for v in allows if not v.inverted for e in v.exact}
-        strange = written - {n.lower() for n in known}
-        yield from ((_BASE[Reach.WRITE] * b, Reach.WRITE) for n in strange if (b := self._of(service, n)))
+        writes, allows = BASE[Reach.WRITE], self._views_of(service)[0]
         if allows and not known:
-            yield _BASE[Reach.WRITE] * allows[0].breadth, Reach.WRITE
+            yield writes * allows[0][0], Reach.WRITE
+        elif best < writes * _WIDE:
+            written = {e.partition(":")[2] for _, v in allows if not v.inverted for e in v.exact}
+            strange = written - {n.lower() for n in known} if written else ()
+            yield from ((writes * b, Reach.WRITE) for n in strange if (b := self._of(service, n)))
 
 
 def _level(levels: frozenset[str]) -> Reach:
     """The access level that says most; Write where AWS's list does not have the action."""
     return next((reach for reach in _LEVELS if reach in levels), Reach.WRITE)
+
+
+_BY_LEVELS = {
+    levels: (BASE[_level(levels)], _level(levels))
+    for reach in _LEVELS
+    for levels in (frozenset({reach.value}), frozenset({reach.value, Reach.WRITE.value}))
+}
+"""The levels that AWS gives, worked out: a service has hundreds of actions."""

@@ -160,7 +160,7 @@ CREATE TABLE sweep_account (
     sweep_id INTEGER NOT NULL REFERENCES sweep(id), account TEXT NOT NULL, alias TEXT NOT NULL, state TEXT NOT NULL,
     total INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,
     gone INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0, rate REAL NOT NULL DEFAULT 0,
-    begun_at TEXT, ended_at TEXT, next_at TEXT NOT NULL, failure TEXT, facts TEXT NOT NULL DEFAULT '',
+    begun_at TEXT, ended_at TEXT, next_at TEXT, failure TEXT, facts TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (sweep_id, account)
 ) WITHOUT ROWID;
 CREATE TABLE sweep_entity (
@@ -204,6 +204,27 @@ CREATE TABLE score (
 CREATE INDEX score_of_entity ON score (entity_id, at);
 CREATE INDEX score_worst ON score (account, risk DESC, could_go DESC) WHERE newest = 1;
 ALTER TABLE snapshot ADD COLUMN digest TEXT NOT NULL DEFAULT '';
+CREATE TABLE home (
+    user TEXT PRIMARY KEY, opened_at TEXT NOT NULL, notice_id INTEGER NOT NULL REFERENCES notice(id),
+    published_at TEXT, drawn TEXT NOT NULL DEFAULT '', hash TEXT NOT NULL DEFAULT '',
+    approver INTEGER NOT NULL DEFAULT 0, tags TEXT NOT NULL DEFAULT '[]'
+) WITHOUT ROWID;
+CREATE TABLE tag (
+    entity_id INTEGER NOT NULL REFERENCES entity(id), key TEXT NOT NULL, value TEXT NOT NULL COLLATE NOCASE,
+    PRIMARY KEY (entity_id, key)
+) WITHOUT ROWID;
+CREATE INDEX tag_value ON tag (key, value);
+INSERT OR IGNORE INTO tag SELECT s.entity_id, json_extract(t.value, '$[0]'), json_extract(t.value, '$[1]')
+    FROM snapshot s, json_each(s.facts, '$.tags') t
+    WHERE s.id = (SELECT max(id) FROM snapshot WHERE entity_id = s.entity_id);
+CREATE TRIGGER snapshot_tags AFTER INSERT ON snapshot BEGIN
+    DELETE FROM tag WHERE entity_id = NEW.entity_id;
+    INSERT OR IGNORE INTO tag SELECT NEW.entity_id, json_extract(value, '$[0]'), json_extract(value, '$[1]')
+        FROM json_each(NEW.facts, '$.tags');
+END;
+CREATE INDEX ticket_people ON ticket (state, advice, requesters);
+CREATE INDEX request_of_user ON request (user);
+CREATE INDEX sweep_account_newest ON sweep_account (account, sweep_id);
 """
 
 

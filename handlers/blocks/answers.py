@@ -18,6 +18,8 @@ _HELP = """\
 /iam-audit                             a form with type-ahead
 /iam-audit tickets · ticket 12         what waits, and one ticket
 /iam-audit keeps · keep end 5          what is kept, and end one
+/iam-audit history role NAME           how use and grants developed; account=prod too
+/iam-audit org [OU|ACCOUNT]            what SCPs allow and no account uses
 /iam-audit digest weekly mon 09:00     a digest for this channel
       daily  monthly last  now  list  edit  off
 /iam-audit log export                  the whole log, for admins
@@ -264,6 +266,10 @@ _SAID = {
         "Press Refresh on it, then open a ticket. Nothing was changed.",
     ),
     "sweep_ended": ("This sweep has ended already", "Its card says what was read. Nothing was stopped."),
+    "question_running": (
+        "This question is not waiting for another try",
+        "Its card says what stands. Nothing was started twice.",
+    ),
     "noted": ("It is under way", "The answer comes in the thread of the card."),
 }
 

@@ -219,6 +219,8 @@ def because(failure: Failure) -> str:
             return "AWS ended the report as failed"
         case "unreachable":
             return f"AWS gave no answer to {failure.call}"
+        case "unexpected":
+            return "something went wrong inside IAM Audit; its log says what"
         case "invalid" if failure.call == "account":
             return kit.clip(failure.message, 120)
         case _:

@@ -38,6 +38,18 @@ READ_ACTIONS = [
         "GetCredentialReport"
     ).split()
 ]
+OWN_ACTIONS = [
+    "iam:GenerateOrganizationsAccessReport",
+    "iam:GetOrganizationsAccessReport",
+    *(
+        f"organizations:{name}"
+        for name in (
+            "DescribeAccount DescribeOrganization DescribeOrganizationalUnit DescribePolicy ListAccounts ListChildren "
+            "ListParents ListPoliciesForTarget ListRoots ListTargetsForPolicy"
+        ).split()
+    ),
+]
+"""What the bot's own identity may besides reading and entering accounts."""
 WRITE_ROLE = "iam-audit-write"
 WRITE_ACTIONS = [
     *(
@@ -159,7 +171,7 @@ def seed(aws: Aws, now: datetime | None = None) -> World:
                 {"Effect": "Allow", "Action": READ_ACTIONS, "Resource": "*"},
                 {
                     "Effect": "Allow",
-                    "Action": ["organizations:ListAccounts", "sts:AssumeRole"],
+                    "Action": [*OWN_ACTIONS, "sts:AssumeRole"],
                     "Resource": "*",
                 },
             ],

@@ -145,6 +145,7 @@ class Stage:
             "SELECT 'job ' || id FROM job WHERE state IN ('queued', 'running') UNION ALL "
             "SELECT 'followup ' || id FROM followup WHERE state IN ('queued', 'running') UNION ALL "
             "SELECT 'sweep ' || id || ' ' || state FROM sweep WHERE state IN ('queued', 'running') UNION ALL "
+            "SELECT 'question ' || id FROM question WHERE state IN ('queued', 'running') UNION ALL "
             "SELECT 'press ' || id FROM press WHERE state = 'queued' UNION ALL "
             "SELECT 'order ' || id FROM digest_order WHERE state = 'queued' UNION ALL "
             "SELECT 'posting ' || p.id FROM posting p LEFT JOIN sweep s ON s.id = p.sweep_id "

@@ -29,6 +29,7 @@ from advisor.core.model import (
 from advisor.core.removal import Standing, Step
 from advisor.edges.aws import credentials, entities, standing
 from advisor.edges.aws.errors import call
+from advisor.edges.aws.organizations import Organizations
 from advisor.edges.aws.pacer import Board
 from advisor.edges.aws.pages import Method, items, pages
 from advisor.edges.aws.sessions import PATIENCE, Access, Identity, Session, Sessions
@@ -78,6 +79,7 @@ class Aws:
         self._board = board  # where sweeps see that a person waits
         self.read_role = read_role
         self.writer = Writer(self._sessions, write_role)
+        self.organizations = Organizations(self._sessions)
 
     def identity(self) -> Identity:
         """Who the bot is at AWS."""

@@ -12,9 +12,11 @@ from advisor.edges.store.connection import Connection, look
 from advisor.edges.store.decisions import Keeps, Presses
 from advisor.edges.store.digest_queries import Digests
 from advisor.edges.store.entities import Entities
+from advisor.edges.store.homes import Homes
 from advisor.edges.store.journal import Deliveries, Log, verify, verify_lines
 from advisor.edges.store.outbox import Outbox
 from advisor.edges.store.postings import Orders, Postings
+from advisor.edges.store.questions import Questions
 from advisor.edges.store.reports import Reports
 from advisor.edges.store.requests import Followups, Jobs, Requests
 from advisor.edges.store.schedules import Schedules
@@ -22,6 +24,8 @@ from advisor.edges.store.scores import Scores
 from advisor.edges.store.steps import Steps
 from advisor.edges.store.sweeps import Sweeps
 from advisor.edges.store.tickets import Tickets
+from advisor.edges.store.trends import Trends
+from advisor.edges.store.usage import Usage
 
 __all__ = ["Store", "look", "verify", "verify_lines"]
 
@@ -45,6 +49,9 @@ class Store:
         self.keeps = Keeps(self._db)
         self.sweeps = Sweeps(self._db)
         self.scores = Scores(self._db)
+        self.questions = Questions(self._db)
+        self.trends = Trends(self._db)
+        self.usage = Usage(self._db)
         self.schedules = Schedules(self._db)
         self.postings = Postings(self._db)
         self.orders = Orders(self._db)
@@ -52,6 +59,7 @@ class Store:
         self.outbox = Outbox(self._db)
         self.deliveries = Deliveries(self._db)
         self.log = Log(self._db)
+        self.homes = Homes(self._db)
         try:
             self.reports.sweep_unfinished()
         except BaseException as error:

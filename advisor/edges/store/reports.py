@@ -6,9 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from advisor.core.findings import Attempts
 from advisor.core.model import ActionRow, Granularity, Report, ServiceRow
 from advisor.edges.store.connection import Connection, Row
-from advisor.edges.store.rows import action_of, dump_grants, maybe_stamp, moment, service_of, stamp
+from advisor.edges.store.rows import (
+    action_of,
+    dump_grants,
+    maybe_moment,
+    maybe_stamp,
+    moment,
+    service_of,
+    stamp,
+)
 
 _SERVICE = (
     "INSERT INTO service (id, report_id, namespace, name, last_at, last_by, region, entities, has_actions, grants) "
@@ -178,6 +187,18 @@ class Reports:
         """A report's services without their actions."""
         rows = self._db.rows("SELECT * FROM service WHERE report_id = ? ORDER BY id", (report_id,))
         return [service_of(r, None) for r in rows]
+
+    def attempts(self, report_ids: Sequence[int]) -> dict[int, Attempts]:
+        """Of many reports, as far as findings of a whole account need them."""
+        marks = ", ".join("?" * len(report_ids))
+        found: dict[int, list[tuple[str, datetime | None]]] = {i: [] for i in report_ids}
+        for r in self._db.rows(
+            f"SELECT report_id, namespace, last_at FROM service WHERE report_id IN ({marks}) ORDER BY id",
+            tuple(report_ids),
+        ):
+            found[r["report_id"]].append((r["namespace"], maybe_moment(r["last_at"])))
+        times = self._db.rows(f"SELECT id, created_at FROM report WHERE id IN ({marks})", tuple(report_ids))
+        return {r["id"]: Attempts(moment(r["created_at"]), tuple(found[r["id"]])) for r in times}
 
     def service(self, service_id: int) -> tuple[int, ServiceRow] | None:
         """One service row, with its report's id."""

@@ -8,9 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from advisor.core.estate import Part, Sweep, SweepState, SweptAccount
+from advisor.core.findings import AccountFindings
 from advisor.core.model import Account, Entity, Failure
 from advisor.edges.store.connection import Connection, Row
-from advisor.edges.store.rows import dump_failure, entity_of, failure_of, maybe_moment, moment, stamp
+from advisor.edges.store.rows import (
+    dump_failure,
+    dump_findings,
+    entity_of,
+    failure_of,
+    findings_of,
+    maybe_moment,
+    moment,
+    stamp,
+)
 
 _LIVE = "('queued', 'running')"
 
@@ -224,12 +234,12 @@ class Sweeps:
             ("failed" if failure else "done", stamp(now), dump_failure(failure), sweep_id, account),
         )
 
-    def note(self, sweep_id: int, account: str, facts: str) -> None:
+    def note(self, sweep_id: int, account: str, facts: AccountFindings) -> None:
         """Keep what was found in an account beside the reports."""
         with self._db.transaction():
             self._db.run(
                 "UPDATE sweep_account SET facts = ? WHERE sweep_id = ? AND account = ?",
-                (facts, sweep_id, account),
+                (dump_findings(facts), sweep_id, account),
             )
 
     # -- entities ------------------------------------------------------------------------------------------------
@@ -284,6 +294,22 @@ class Sweeps:
             (sweep_id, limit),
         )
         return [(entity_of(r), failure_of(r["failure"]) or Failure("unknown")) for r in rows]
+
+    def observed(self, sweep_id: int, account: str) -> list[tuple[int, int | None]]:
+        """The snapshot, and the report where there is one, of every entity of an account that is not gone."""
+        rows = self._db.rows(
+            "SELECT snapshot_id, report_id FROM sweep_entity WHERE sweep_id = ? AND account = ? AND state <> 'gone' "
+            "ORDER BY entity_id",
+            (sweep_id, account),
+        )
+        return [(r["snapshot_id"], r["report_id"]) for r in rows]
+
+    def findings(self, sweep_id: int) -> list[AccountFindings]:
+        """What was found beside the reports, account by account."""
+        rows = self._db.rows(
+            "SELECT facts FROM sweep_account WHERE sweep_id = ? AND facts <> '' ORDER BY account", (sweep_id,)
+        )
+        return [findings_of(r["facts"]) for r in rows]
 
     def reports(self, sweep_id: int, account: str) -> list[tuple[Entity, int, int]]:
         """Entities that were read, each with its report and snapshot, by name."""
@@ -348,7 +374,6 @@ def _part_of(row: Row) -> SweptAccount:
         rate=row["rate"],
         begun_at=maybe_moment(row["begun_at"]),
         ended_at=maybe_moment(row["ended_at"]),
-        next_at=moment(row["next_at"]),
-        facts=row["facts"],
+        next_at=maybe_moment(row["next_at"]),
         failure=failure_of(row["failure"]),
     )
