@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from advisor import digest_words, jobs
+from advisor import digest_words, jobs, sweeps
 from advisor.core.digest import SPAN, Digest, Wanted
 from advisor.core.errors import AwsError, Transient
 from advisor.core.estate import ALL, Posting, PostingState, Schedule
@@ -116,11 +116,10 @@ def _collect(desk: Desk, posting: Posting, schedule: Schedule) -> None:
 def start_sweep(desk: Desk, schedule: Schedule, accounts: Sequence[Account], *, everything: bool) -> int:
     """Read these accounts without a card; a sweep of the same that is under way is joined."""
     asked = ALL if everything and not schedule.accounts else ",".join(a.id for a in accounts)
-    store = desk.store
-    under_way = next((s.id for s in store.sweeps.unfinished() if s.asked == asked), None)
-    return under_way or store.sweeps.add(
-        schedule.user, schedule.channel, asked, desk.clock(), schedule_id=schedule.id, silent=True
-    )
+    under_way = next((s.id for s in desk.store.sweeps.unfinished() if s.asked == asked), None)
+    if under_way is not None:
+        return under_way
+    return sweeps.start(desk, schedule.user, schedule.channel, asked, schedule_id=schedule.id, silent=True).id
 
 
 def accounts_of(desk: Desk, schedule: Schedule) -> tuple[Account, ...]:

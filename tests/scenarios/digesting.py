@@ -15,6 +15,9 @@ from tests.scenarios.stage import Json, Stage, words
 NINE = datetime.fromisoformat("2026-11-30T08:00Z")
 """A Monday, nine in Stockholm."""
 
+LISTING = "GetAccountAuthorizationDetails"
+"""What a sweep asks first of an account."""
+
 Uses = Mapping[str, float | None]
 """Days since the last attempt by service; None: no attempt."""
 
@@ -107,6 +110,28 @@ def go(stage: Stage, to: datetime) -> None:
     """It is so late, and everything that follows has happened."""
     stage.now = to
     stage.settle()
+
+
+def look(stage: Stage, to: datetime) -> None:
+    """It is so late, and a few beats have passed; what waits goes on waiting."""
+    stage.now = to
+    for _ in range(8):
+        stage.beat()
+
+
+def hold(stage: Stage, account: str = story.PROD) -> int:
+    """Another sweep reads an account, and gets no further: whoever comes later waits."""
+    store = stage.store
+    sweep_id = store.sweeps.add(story.ALICE, story.SECURITY, "another", stage.now)
+    store.sweeps.admit(sweep_id, [Account(account)], stage.now)
+    store.sweeps.begin(sweep_id, account, stage.now)
+    store.sweeps.part_later(sweep_id, account, stage.now + timedelta(days=999))
+    return sweep_id
+
+
+def silent(stage: Stage) -> int:
+    """How many sweeps were made for digests."""
+    return len(stage.rows("SELECT 1 FROM sweep WHERE silent = 1"))
 
 
 def postings(stage: Stage) -> list[tuple[str, str]]:

@@ -8,17 +8,22 @@ from typing import Any
 
 import pytest
 
+from advisor.core.estate import SweepState
+from advisor.core.model import Account
 from tests.drawn import nodes
 from tests.sandbox import world as story
 from tests.scenarios.digesting import (
+    LISTING,
     NINE,
     digests,
     entity,
     flat,
     go,
+    hold,
+    look,
     postings,
     read,
-    sweep,
+    silent,
     swept,
     visible,
     weekly,
@@ -198,30 +203,32 @@ def test_without_a_fresh_sweep_it_reads_first(friday: Stage) -> None:
     weekly(stage)
     stage.now = NINE - timedelta(hours=2)
     swept(stage, story.DEV)
-    read(stage, entity(stage, "etl"), {"s3": 3, "kms": None})
-    go(stage, NINE)
+    before = hold(stage)
+    stage.aws.fail(LISTING, account=story.DATA, error="AccessDenied", times=None)
+    look(stage, NINE)
     assert postings(stage) == [("2026-11-30T08:00", "collecting")]
     assert "Collecting · reading begins" in flat(digests(stage)[0])
     row = stage.rows("SELECT * FROM sweep ORDER BY id DESC")[0]
     assert (row["asked"], row["silent"], row["schedule_id"]) == (f"{story.PROD},{story.DATA}", 1, 1)
-    sweep(stage, row["id"], story.PROD, failed={story.DATA: "refused"})
-    go(stage, NINE + timedelta(minutes=10))
+    stage.store.sweeps.end(before, SweepState.CANCELLED, stage.now)
+    stage.settle()
     (card,) = digests(stage)
     assert card["metadata"]["event_payload"]["state"] == "posted"
     assert "Account data (333333333333): never read, access denied" in flat(card)
     assert len(stage.cards()) == 1
+    assert not [c for c in stage.aws.calls if c.operation == LISTING and c.account == story.DEV]
 
 
 def test_no_account_could_be_read(friday: Stage) -> None:
     """No digest, and it says that this does not mean that nothing changed."""
     stage = friday
     weekly(stage)
+    stage.aws.fail(LISTING, error="AccessDenied", times=None)
     go(stage, NINE)
-    sweep(stage, 1, failed={story.PROD: "refused"})
-    go(stage, NINE + timedelta(minutes=1))
     (card,) = digests(stage)
     assert card["metadata"]["event_payload"]["state"] == "failed"
     assert "No IAM digest this week" in flat(card)
+    assert "no account could be read: access denied" in flat(card)
     assert "This does not mean that nothing changed" in flat(card)
     assert not stage.rows("SELECT 1 FROM schedule WHERE last_at IS NOT NULL")
 
@@ -233,10 +240,14 @@ def test_a_sweep_that_never_ends_is_not_waited_for(friday: Stage) -> None:
     weekly(stage)
     stage.now = NINE - timedelta(hours=2)
     swept(stage, story.DEV)
-    go(stage, NINE)
-    go(stage, NINE + timedelta(hours=11))
+    stuck = stage.store.sweeps.add(story.ALICE, story.SECURITY, f"{story.PROD},{story.DATA}", stage.now)
+    stage.store.sweeps.admit(stuck, [Account(story.PROD)], stage.now)
+    stage.store.sweeps.part_later(stuck, story.PROD, NINE + timedelta(days=9))
+    look(stage, NINE)
+    look(stage, NINE + timedelta(hours=11))
     assert postings(stage)[0][1] == "collecting"
-    go(stage, NINE + timedelta(hours=13))
+    assert stage.rows("SELECT sweep_id FROM posting")[0]["sweep_id"] == stuck
+    look(stage, NINE + timedelta(hours=13))
     assert postings(stage)[0][1] == "posted"
     assert "Account prod (111111111111): never read" in flat(digests(stage)[0])
 
@@ -250,9 +261,11 @@ def test_now_reads_what_is_older_than_a_served_report(friday: Stage) -> None:
     assert [s for _, s in postings(stage)] == ["posted"]
     assert "Asked for by <@U0ALICE0001>" in flat(digests(stage)[0])
     assert "digest.off" not in str(digests(stage)[0])
+    assert silent(stage) == 0
     stage.now += timedelta(hours=3)
     stage.say("digest now", user=story.BOB)
-    assert [s for _, s in postings(stage)] == ["posted", "collecting"]
+    assert [s for _, s in postings(stage)] == ["posted", "posted"]
+    assert silent(stage) == 1
     assert not due(stage)
 
 
@@ -304,6 +317,7 @@ def test_each_day_has_one_when_clocks_change(stage: Stage, zone: str, at: str, s
     stage.now = datetime.fromisoformat(start)
     stage.slack.state.users[story.ALICE]["tz"] = zone
     weekly(stage, f"daily {at}")
+    hold(stage)
     for _ in range(24 * days):
         stage.now += timedelta(hours=1)
         stage.bot.intake.beat()  # type: ignore[union-attr]
@@ -356,11 +370,9 @@ def test_those_that_are_due_together_share_one_sweep(friday: Stage) -> None:
         weekly(stage, channel=channel)
     weekly(stage, channel=stage.slack.dm_of(story.BOB), user=story.BOB)
     go(stage, NINE)
-    assert len(stage.rows("SELECT 1 FROM sweep")) == 1
-    assert [s for _, s in postings(stage)] == ["collecting"] * 3
-    sweep(stage, 1, story.PROD)
-    go(stage, NINE + timedelta(minutes=1))
+    assert silent(stage) == 1
     assert [s for _, s in postings(stage)] == ["posted"] * 3
+    assert "services could go" in flat(digests(stage, story.PLATFORM)[0])
 
 
 def test_what_was_typed_outlives_a_kill(friday: Stage) -> None:
@@ -378,11 +390,14 @@ def test_it_was_turned_off_while_it_collected(friday: Stage) -> None:
     """Then it is not posted any more."""
     stage = friday
     weekly(stage)
-    go(stage, NINE)
-    stage.say("digest off")
-    sweep(stage, 1, story.PROD)
-    go(stage, NINE + timedelta(minutes=1))
+    before = hold(stage)
+    look(stage, NINE)
+    assert stage.slack.command(story.ALICE, story.SECURITY, "digest off").ok
+    look(stage, NINE + timedelta(seconds=10))
+    stage.store.sweeps.end(before, SweepState.CANCELLED, stage.now)
+    stage.settle()
     assert postings(stage) == [("2026-11-30T08:00", "failed")]
+    assert "could go" not in flat(digests(stage)[0])
 
 
 @pytest.mark.parametrize("allowed", [True, False])
