@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks import ack, card, memory, rewrite, start, store, ticket
+from benchmarks import ack, card, memory, rewrite, start, store, sweep, ticket
 from benchmarks.figures import Figure
 
 
@@ -23,6 +23,7 @@ def main() -> int:
         "store": store.measure,
         "rewrite": rewrite.measure,
         "ticket": ticket.measure,
+        "sweep": sweep.measure,
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(every))
