@@ -90,8 +90,12 @@ class Statement:
         return any(matches(p, action) for p in self.actions)
 
 
+@lru_cache(maxsize=256)
 def statements(text: str) -> tuple[Statement, ...]:
-    """The statements of a policy document. Raises ValueError where the text is no JSON object."""
+    """The statements of a policy document. Raises ValueError where the text is no JSON object.
+
+    Remembered: a report asks the same few documents once for every service.
+    """
     document = json.loads(text.lstrip("\ufeff"))
     if not isinstance(document, dict):
         raise ValueError("a policy document is a JSON object")

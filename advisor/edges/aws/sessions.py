@@ -6,12 +6,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
+import botocore.session
 from botocore.config import Config as BotoConfig
 from botocore.handlers import json_decode_policies
+from botocore.loaders import Loader, create_loader
 
 from advisor.core.errors import AwsError, Invalid, Refused
 from advisor.core.model import Account
@@ -24,6 +27,20 @@ _LISTED_FOR = timedelta(minutes=15)
 
 PATIENCE = 20.0
 """Seconds that a call waits for its answer, three times."""
+
+
+@cache
+def _models() -> Loader:
+    """AWS's models as botocore reads them from disk: megabytes of JSON, the same for every session of a process."""
+    return create_loader()
+
+
+def _boto() -> Any:
+    """A boto3 session with no credentials but those that it finds itself."""
+    core = botocore.session.Session()
+    made = boto3.session.Session(botocore_session=core)
+    core.register_component("data_loader", _models())
+    return made
 
 
 _ONCE = BotoConfig(retries={"mode": "standard", "total_max_attempts": 1})
@@ -122,7 +139,7 @@ class Sessions:
         """
         with self._making:
             if self._boto is None:
-                self._boto = boto3.session.Session()
+                self._boto = _boto()
             region = self._boto.region_name or "us-east-1"
             calls = self._calls.merge(_ONCE) if once else self._calls
             made = self._boto.client(service, region_name=region, config=calls, **credentials)
@@ -196,7 +213,7 @@ class Sessions:
             return self._assume(account)
         with self._making:
             if self._boto is None:
-                self._boto = boto3.session.Session()
+                self._boto = _boto()
             found = self._boto.get_credentials()
             if found is None:
                 raise Refused("sts:GetCallerIdentity", "the bot has no AWS credentials", account=account)
