@@ -48,7 +48,7 @@ from handlers.draw_tickets import DrawTickets
 from handlers.intake import Intake, housekeeping
 from handlers.transport import Health, Http, Socket, Transport
 
-VERSION = "0.1.0"
+VERSION = "1.0.0"
 OK, FAILED, WRONG, HELD = 0, 1, 2, 3
 
 log = logging.getLogger("bot")

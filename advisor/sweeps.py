@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
-from advisor import jobs, readings
+from advisor import homes, jobs, readings
 from advisor.core.credentials import CredentialReport
+from advisor.core.digest import Wanted
 from advisor.core.errors import (
     AwsError,
     Busy,
@@ -33,6 +34,7 @@ from advisor.desk import Desk
 from advisor.edges.aws import authorization
 from advisor.edges.aws.authorization import AccountListing
 from advisor.edges.aws.batch import Batch
+from advisor.edges.schedule import first_due, known, newest_due
 from advisor.edges.store.sweeps import Settled, Waiting
 from advisor.sweeping import Answer, Order, carry_out
 
@@ -88,6 +90,41 @@ def start(
     found = store.sweeps.get(sweep_id)
     assert found is not None  # it was written two lines above
     return found
+
+
+def schedule(desk: Desk, user: str, wanted: Wanted, asked: str) -> int:
+    """Sweep again and again, with a card in a channel each time."""
+    store, now = desk.store, desk.clock()
+    wanted = replace(wanted, accounts=(asked,) if asked else ())
+    with store.transaction():
+        made = store.schedules.add("sweep", user, wanted, first_due(wanted.rhythm, now), now)
+        store.log.add(user, "sweep.schedule", f"schedule {made}", now, accounts=asked)
+        homes.schedule_changed(desk, user)
+    return made
+
+
+def unschedule(desk: Desk, schedule_id: int, user: str) -> bool:
+    """End a scheduled sweep."""
+    store, now = desk.store, desk.clock()
+    found = store.schedules.get(schedule_id)
+    with store.transaction():
+        ended = store.schedules.end(schedule_id, user, now)
+        if ended and found:
+            store.log.add(user, "sweep.off", f"schedule {schedule_id}", now)
+            homes.schedule_changed(desk, found.user)
+    return ended
+
+
+def begin_due(desk: Desk) -> None:
+    """Start each scheduled sweep whose time has come; of several missed times the newest counts, once."""
+    store, now = desk.store, desk.clock()
+    for found in store.schedules.due("sweep", now):
+        rhythm = found.rhythm if known(found.rhythm.zone) else replace(found.rhythm, zone="UTC")
+        _, following = newest_due(rhythm, found.due_at, now)
+        with store.transaction():
+            if store.schedules.advance(found.id, found.due_at, following):
+                asked = found.accounts[0] if found.accounts else ""
+                start(desk, found.user, found.channel, asked, schedule_id=found.id)
 
 
 def accounts_of(desk: Desk, asked: str) -> tuple[Account, ...]:

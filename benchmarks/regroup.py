@@ -1,7 +1,7 @@
 """Regroup: made-up estates with planted groups and without any, AWS's own policies as a public set, and the store.
 
 The public set is what AWS's managed policies grant, a row a policy and a column a service, as the package moto ships
-them (Apache-2.0): the classic sets of role mining have no licence that would let anybody ship them.
+them (Apache-2.0).
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ ACTIONS = (
     *DIGEST_ACTIONS,
     "sweep.cancel",
     "sweep.export",
+    "sweep.off",
     *SWEEP_OPTIONS,
     *HOME,
     *BUTTONS,
@@ -81,6 +82,7 @@ def register(app: App, on: Listeners, open_digest: OpenDigest | None = None) -> 
     sweep = SweepListeners(on, of)
     app.action("sweep.cancel")(sweep.on_cancel)
     app.action("sweep.export")(sweep.on_export)
+    app.action("sweep.off")(sweep.on_off)
     app.action("sweep.audit")(sweep.on_audit)
     app.action("sweep.ticket")(sweep.on_ticket)
     for action_id in SWEEP_OPTIONS:

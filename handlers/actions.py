@@ -17,7 +17,7 @@ from slack_bolt import Ack, BoltResponse
 from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient
 
-from advisor import audits, jobs, questions, readings, sweeps
+from advisor import audits, jobs, questions, readings
 from advisor.core.model import (
     TRACKED_DAYS,
     Asked,
@@ -30,7 +30,7 @@ from advisor.core.model import (
     Usage,
 )
 from advisor.desk import Desk
-from handlers import commands, digest_commands, estate_words
+from handlers import commands, digest_commands, estate_words, sweep_commands
 from handlers.access import People
 from handlers.blocks import answers, forms
 from handlers.blocks.kit import Json, Message
@@ -163,16 +163,12 @@ class Listeners:
         match asked:
             case estate_words.DigestEvery() | estate_words.DigestWord():
                 digest_commands.on_command(self, body, client, asked)
-            case estate_words.SweepNow():
-                self.once(key, lambda: self._sweep(asked, body))
+            case estate_words.SweepNow() | estate_words.SweepEvery() | estate_words.SweepOff():
+                sweep_commands.on_command(self, body, asked)
             case estate_words.History() | estate_words.Org() | estate_words.Regroup():
                 answer = self.once(key, lambda: self._question(asked, body))
                 url = str(body.get("response_url") or "")
                 self.deliver.remember(int(answer["question"]), url, "question")
-
-    def _sweep(self, asked: estate_words.SweepNow, body: Body) -> Json:
-        user, channel = str(body["user_id"]), str(body["channel_id"])
-        return {"sweep": sweeps.start(self.desk, user, channel, asked.account).id}
 
     def _ask(self, asked: Asked, body: Body) -> Json:
         request = self.desk.store.requests.add(

@@ -17,6 +17,7 @@ from advisor.core.lifecycle import Person
 from advisor.core.model import Asked, Entity, Failure
 from advisor.core.removal import TicketState, Verb
 from advisor.desk import Desk
+from handlers import sweep_orders
 from handlers.access import NoAnswer, People
 
 log = logging.getLogger(__name__)
@@ -97,32 +98,30 @@ class DigestWork:
                 return
             outcome = "unknown"
         if outcome is not None:
-            self._answer(order, outcome)
+            self.answer(order, outcome)
 
-    def _answer(self, order: Order, outcome: str) -> None:
+    def answer(self, order: Order, outcome: str) -> None:
         """Say what came of it, once, in the transaction that settles it."""
         store, now = self.desk.store, self.desk.clock()
         with store.transaction():
             if not store.orders.settle(order.id, outcome):
                 return
             if ":" not in outcome:  # nothing was done: the try is in the log
-                store.log.add(
-                    order.user, f"digest.{order.verb}.refused", f"order {order.id}", now, why=outcome
-                )
-            store.outbox.add(
-                "ephemeral", "digest.answer", order.id, channel=order.channel, user=order.user, now=now
-            )
+                verb = order.verb if order.verb.startswith("sweep.") else f"digest.{order.verb}"
+                store.log.add(order.user, f"{verb}.refused", f"order {order.id}", now, why=outcome)
+            surface = "sweep.answer" if order.verb.startswith("sweep.") else "digest.answer"
+            store.outbox.add("ephemeral", surface, order.id, channel=order.channel, user=order.user, now=now)
 
     def make(self, order: Order, word: str) -> str | None:
         """A digest for a channel, by one of its members."""
         wanted = self.wanted(order)
-        problem = word or self._place(wanted.channel, order.user) or self._unknown(wanted)
+        problem = word or self.why_not_there(wanted.channel, order.user) or self._unknown(wanted)
         if problem:
             return problem
         wanted = replace(wanted, accounts=self._ids(wanted))
         with self.desk.store.transaction():
             made = digests.make(self.desk, order.user, wanted)
-            self._answer(order, f"made:{made}")
+            self.answer(order, f"made:{made}")
         return None
 
     def edit(self, order: Order, word: str) -> str | None:
@@ -133,13 +132,13 @@ class DigestWork:
             return problem or "none"
         wanted = self.wanted(order)
         moved = wanted.channel != schedule.channel
-        problem = (self._place(wanted.channel, order.user) if moved else "") or self._unknown(wanted)
+        problem = (self.why_not_there(wanted.channel, order.user) if moved else "") or self._unknown(wanted)
         if problem:
             return problem
         wanted = replace(wanted, accounts=self._ids(wanted))
         with self.desk.store.transaction():
             changed = digests.edit(self.desk, schedule.id, order.user, wanted)
-            self._answer(order, f"edited:{schedule.id}" if changed else "ended")
+            self.answer(order, f"edited:{schedule.id}" if changed else "ended")
         return None
 
     def off(self, order: Order, word: str) -> str | None:
@@ -155,12 +154,12 @@ class DigestWork:
             return problem or "none"
         with self.desk.store.transaction():
             ended = digests.end(self.desk, schedule.id, order.user)
-            self._answer(order, f"off:{schedule.id}" if ended else "ended")
+            self.answer(order, f"off:{schedule.id}" if ended else "ended")
         return None
 
     def now(self, order: Order, word: str) -> str | None:
         """One out of turn for each digest of the channel; without one, of everything, once."""
-        problem = word or self._place(order.channel, order.user)
+        problem = word or self.why_not_there(order.channel, order.user)
         if problem:
             return problem
         store = self.desk.store
@@ -260,9 +259,9 @@ class DigestWork:
             return "not_maker"
         return "ended" if schedule.ended_at else ""
 
-    def mine(self, user: str, word: str, channel: str) -> list[Schedule]:
-        """The digests of a channel that this person may change."""
-        found = self.desk.store.schedules.of_channel("digest", place_of(channel, user))
+    def mine(self, user: str, word: str, channel: str, what: str = "digest") -> list[Schedule]:
+        """The digests (or sweeps) of a channel that this person may change."""
+        found = self.desk.store.schedules.of_channel(what, place_of(channel, user))
         return [s for s in found if not self.may_change(user, word, s)]
 
     def may_keep(self, user: str, word: str, entity: Entity | None) -> str:
@@ -278,7 +277,7 @@ class DigestWork:
         )
         return "" if person.approver or person.owner else "not_owner"
 
-    def _place(self, channel: str, user: str) -> str:
+    def why_not_there(self, channel: str, user: str) -> str:
         """Why no digest can be made for a channel by this person, as a word."""
         if place_of(channel, user) == user:
             return ""
@@ -371,4 +370,6 @@ _VERBS: dict[str, Callable[[DigestWork, Order, str], str | None]] = {
     "now": DigestWork.now,
     "keep": DigestWork.keep,
     "tickets": DigestWork.tickets,
+    "sweep.schedule": sweep_orders.make,
+    "sweep.off": sweep_orders.off,
 }

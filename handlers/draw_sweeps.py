@@ -11,7 +11,7 @@ from advisor.core.estate import Sweep, SweepState
 from advisor.core.model import Account, Notice
 from advisor.desk import Desk
 from handlers import findings_files, sweep_files
-from handlers.blocks import answers, findings, sweep, sweep_small
+from handlers.blocks import answers, findings, sweep, sweep_answers, sweep_small
 from handlers.blocks.kit import Message
 from handlers.blocks.sweep import SweepView
 from handlers.files import File
@@ -85,6 +85,22 @@ class DrawSweeps:
         """Slack took no file."""
         return sweep_small.file_refused(notice.detail["why"])
 
+    def answer(self, notice: Notice, _rung: int) -> Message | None:
+        """What came of scheduling a sweep, or of ending one."""
+        store = self.desk.store
+        order = store.orders.get(notice.row_id)
+        if order is None:
+            return None
+        word, _, row = order.outcome.partition(":")
+        schedule = store.schedules.get(int(row)) if row.isdigit() else None
+        if word == "which":
+            place = order.channel if order.channel[:1] in {"C", "G"} else order.user
+            mine = [s for s in store.schedules.of_channel("sweep", place) if s.user == order.user]
+            return sweep_answers.which(mine)
+        if schedule and word == "made":
+            return sweep_answers.made(schedule)
+        return sweep_answers.ended(schedule) if schedule else sweep_answers.answer(order.outcome)
+
     def findings(self, notice: Notice, _rung: int) -> Message | None:
         """What the whole of the accounts shows, beside single entities."""
         found = self.desk.store.sweeps.findings(notice.row_id)
@@ -119,6 +135,7 @@ class DrawSweeps:
 SURFACES: dict[str, Callable[[DrawSweeps, Notice, int], Message | None]] = {
     "sweep.card": DrawSweeps.card,
     "sweep.joined": DrawSweeps.joined,
+    "sweep.answer": DrawSweeps.answer,
     "sweep.findings": DrawSweeps.findings,
     "sweep.elsewhere": DrawSweeps.elsewhere,
     "sweep.exported": DrawSweeps.exported,

@@ -16,6 +16,7 @@ FRONT = "front"
 def beat(desk: Desk, people: People) -> None:
     """Hand out sweeps that nobody has admitted, pressed Stops, and the next steps of those under way."""
     store = desk.store
+    sweeps.begin_due(desk)
     for sweep in store.sweeps.unadmitted(desk.clock()):
         desk.lanes.submit(FRONT, ("sweep admit", sweep.id), partial(admit, desk, people, sweep), store.work)
     for sweep in store.sweeps.unfinished():

@@ -23,6 +23,18 @@ class SweepListeners:
     on: Listeners
     tickets: TicketListeners
 
+    def on_off(self, ack: Ack, body: Body) -> None:
+        """Turn off, where several scheduled sweeps come to a channel."""
+        row = row_of(str(body["actions"][0].get("value") or "")) or 0
+        user, desk = str(body["user"]["id"]), self.on.desk
+        channel = str((body.get("channel") or {}).get("id") or user)
+
+        def effect() -> None:
+            desk.store.orders.add("sweep.off", user, channel, row, {}, desk.clock())
+
+        self.on.press(body, effect)
+        ack()
+
     def on_cancel(self, ack: Ack, body: Body) -> None:
         """Stop: whether this person may is found out by a worker."""
         sweep = self._sweep(str(body["actions"][0].get("value") or ""))

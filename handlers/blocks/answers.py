@@ -18,6 +18,8 @@ _HELP = """\
 /iam-audit                             a form with type-ahead
 /iam-audit tickets · ticket 12         what waits, and one ticket
 /iam-audit keeps · keep end 5          what is kept, and end one
+/iam-audit sweep account=all           every entity; weekly sun 02:00 · off
+/iam-audit regroup account=prod        groups of equal use, proposed
 /iam-audit history role NAME           how use and grants developed; account=prod too
 /iam-audit org [OU|ACCOUNT]            what SCPs allow and no account uses
 /iam-audit digest weekly mon 09:00     a digest for this channel

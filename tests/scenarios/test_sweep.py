@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from advisor.core.model import Granularity
+from advisor.edges.store.rows import moment
 from tests.sandbox import world as story
 from tests.scenarios.stage import Died, Points, Stage, words, worlds
 
@@ -315,3 +316,52 @@ def test_after_any_death_a_sweep_goes_on_where_it_was(stage: Stage) -> None:
             return
         at += 7  # every seventh moment here; `make sweep` has them all
         assert since <= len(stage.aws.calls)
+
+
+# -- scheduled ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_weekly_sweep_comes_in_its_makers_zone(stage: Stage) -> None:
+    """Answered privately with the zone; due once, with a card that says who scheduled it; down at that time: once, late."""
+    stage.say("sweep weekly sun 02:00")
+    told = words(stage.slack.ephemerals(A)[-1])
+    assert "The sweep is scheduled : Sundays 02:00 (Europe/Stockholm), the bot’s own account" in told
+    assert not stage.cards()
+    (due,) = [r["due_at"] for r in stage.rows("SELECT due_at FROM schedule WHERE what = 'sweep'")]
+    stage.now = moment(due) + timedelta(seconds=1)
+    stage.settle()
+    assert "Scheduled by" in words(stage.card()) and state_of(stage.card()) == "done"
+    stage.end()
+    stage.now += timedelta(days=22)
+    stage.begin()
+    stage.settle()
+    assert len(stage.rows("SELECT 1 FROM sweep")) == 2
+    stage.now -= timedelta(days=10)
+    stage.settle()
+    assert len(stage.rows("SELECT 1 FROM sweep")) == 2
+
+
+def test_who_may_schedule_and_end_a_sweep(stage: Stage) -> None:
+    """Members of the channel who may audit; its maker and admins end it; of several it is asked which."""
+    stage.restart(iam_audit_admins=(story.ERIN,))
+    stage.say("sweep weekly sun 02:00", user=story.GUEST)
+    assert not stage.rows("SELECT 1 FROM schedule")
+    stage.say("sweep weekly sun 02:00 account=nowhere")
+    assert "There is no account “nowhere”" in words(stage.slack.ephemerals(A)[-1])
+    stage.say("sweep weekly sun 02:00 account=prod")
+    stage.say("sweep off", user=story.BOB)
+    assert "no scheduled sweep of yours" in words(stage.slack.ephemerals(story.BOB)[-1])
+    stage.say("sweep off")
+    assert "has ended" in words(stage.slack.ephemerals(A)[-1])
+    assert not stage.rows("SELECT 1 FROM schedule WHERE ended_at IS NULL")
+    stage.say("sweep weekly sun 02:00")
+    stage.say("sweep weekly mon 03:00 account=all")
+    stage.say("sweep off")
+    asked = stage.slack.ephemerals(A)[-1]
+    assert "Which sweep is to end?" in words(asked)
+    block = [b for b in asked["blocks"] if b["type"] == "actions"][-1]
+    stage.press("sweep.off", ts=asked["ts"])
+    (left,) = stage.rows("SELECT day FROM schedule WHERE ended_at IS NULL")
+    assert left["day"] in {"sun", "mon"} and block
+    stage.say("sweep off", user=story.ERIN)
+    assert not stage.rows("SELECT 1 FROM schedule WHERE ended_at IS NULL")
