@@ -146,6 +146,10 @@ def test_what_a_digest_says(friday: Stage) -> None:
     assert len(card["blocks"]) <= 14
     assert postings(stage) == [("2026-11-30T08:00", "posted")]
     thread = stage.slack.thread(story.SECURITY, card["ts"])
+    assert {f["name"] for f in stage.slack.state.files.values()} == {
+        "iam-audit-digest-1.csv",
+        "iam-audit-digest-1.png",
+    }
     at_posting = stage.rows("SELECT hash FROM log WHERE verb = 'digest.make'")[0]["hash"]
     assert at_posting[:16] in said
     assert at_posting in flat(thread[0])
