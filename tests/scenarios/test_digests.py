@@ -10,6 +10,7 @@ import pytest
 
 from advisor.core.estate import SweepState
 from advisor.core.model import Account
+from advisor.core.risk import HIGH
 from tests.drawn import nodes
 from tests.sandbox import world as story
 from tests.scenarios.digesting import (
@@ -184,9 +185,9 @@ def test_only_what_bears_the_tag_and_the_risk(friday: Stage) -> None:
     with stage.store.transaction():
         stage.store._db.run("UPDATE schedule SET severity = 'high'")
     swept(stage)
-    read(stage, entity(stage, "ours"), {"kms": None}, risk=90, tags=(("team", "pay"),))
-    read(stage, entity(stage, "light"), {"kms": None}, risk=1, tags=(("team", "pay"),))
-    read(stage, entity(stage, "theirs"), {"kms": None}, risk=90, tags=(("team", "web"),))
+    read(stage, entity(stage, "ours"), {"kms": None}, risk=HIGH, tags=(("team", "pay"),))
+    read(stage, entity(stage, "light"), {"kms": None}, risk=HIGH - 1, tags=(("team", "pay"),))
+    read(stage, entity(stage, "theirs"), {"kms": None}, risk=HIGH, tags=(("team", "web"),))
     stage.now = NINE - timedelta(hours=1)
     swept(stage)
     go(stage, NINE)
