@@ -31,6 +31,9 @@ PATIENCE = timedelta(hours=12)
 LOOK = timedelta(seconds=5)
 """How often a digest looks how far its sweep is."""
 
+DAYS = 2
+"""Days with a reading that a trend needs."""
+
 REMIND = timedelta(days=7)
 """How long before its end a keep's maker is reminded; half its length, where that is less."""
 
@@ -101,7 +104,7 @@ def _collect(desk: Desk, posting: Posting, schedule: Schedule) -> None:
         _fail(desk, posting, schedule, error.failure(posting.tries + 1))
         return
     if not accounts:
-        _fail(desk, posting, schedule, Failure("no_account"))
+        _fail(desk, posting, schedule, Failure("no_scope"))
         return
     stale = [a for a in accounts if not _fresh(desk, posting, a)]
     with store.transaction():
@@ -174,7 +177,7 @@ def _post(desk: Desk, posting: Posting, schedule: Schedule, told: Digest) -> Non
         if told.quiet:
             return
         _below(desk, posting, schedule, card_id, "post", "digest.details")
-        if told.more:
+        if told.more or len(store.trends.of_accounts([i for i, _ in told.accounts])) >= DAYS:
             _below(desk, posting, schedule, card_id, "upload", "digest.files")
     log.info("digest.posted posting=%d schedule=%d", posting.id, schedule.id)
 

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from advisor import digest_words, readings
+from advisor import digest_words, digests, readings
 from advisor.core.digest import Digest, Waiting
 from advisor.core.estate import PostingState, Schedule
 from advisor.core.model import Account, Notice
 from advisor.core.removal import Ticket, TicketState
 from advisor.desk import Desk
+from advisor.edges.chart import NoChart, Trend, draw
 from handlers.access import NoAnswer, People
-from handlers.blocks import answers, digest, digest_answers, digest_thread
+from handlers.blocks import answers, digest, digest_answers, digest_thread, trend
 from handlers.blocks.digest_view import DigestView
 from handlers.blocks.kit import Json, Message
 from handlers.blocks.ticket_view import TicketView
 from handlers.draw_tickets import DrawTickets
 from handlers.files import File
+
+log = logging.getLogger(__name__)
 
 _LINKED = 4
 """Tickets of a card that are linked: each link is a question to Slack."""
@@ -200,14 +204,30 @@ class DrawDigests:
     # -- files ---------------------------------------------------------------------------------------------------
 
     def files(self, notice: Notice) -> list[File]:
-        """Every clean-up of a digest's scope."""
+        """Every clean-up of a digest's scope, and the trend as a picture."""
         view = self.view(notice.row_id)
         if view is None or view.digest is None:
             return []
         accounts = [Account(i, alias) for i, alias in view.digest.accounts]
         scope = digest_words.scope_of(view.schedule, accounts)
         found, _ = self.desk.store.digests.next(scope, view.digest.until, _ROWS)
-        return [digest_thread.export(view.posting.id, found)]
+        return [digest_thread.export(view.posting.id, found), *self._picture(view)]
+
+    def _picture(self, view: DigestView) -> list[File]:
+        """Granted against used, day by day; none where there is one day only, or the picture cannot be drawn."""
+        points = self.desk.store.trends.of_accounts(
+            [i for i, _ in view.digest.accounts] if view.digest else []
+        )
+        if len(points) < digests.DAYS:
+            return []
+        title = f"Granted and used in {view.named}"
+        try:
+            drawn = draw(Trend(title, points))
+        except NoChart as error:
+            log.warning("chart.failed posting=%d why=%s", view.posting.id, error)
+            return []
+        name = f"iam-audit-digest-{view.posting.id}.png"
+        return [File(name, "IAM Audit chart", drawn, trend.sentence(title, points))]
 
 
 SURFACES: dict[str, Callable[[DrawDigests, Notice, int], Message | None]] = {

@@ -10,6 +10,7 @@ from advisor.core.estate import Cadence, Rhythm
 from advisor.core.model import Entity, Granularity, Kind, Report, ServiceRow
 from advisor.core.removal import Plan
 from advisor.core.report import difference
+from advisor.core.risk import HIGH, MEDIUM
 
 SPAN = {Cadence.DAILY: timedelta(days=1), Cadence.WEEKLY: timedelta(days=7), Cadence.MONTHLY: timedelta(days=31)}  # fmt: skip
 """How far back the first digest of a rhythm looks."""
@@ -23,8 +24,8 @@ SHOWN = 5
 WHOLE = 10
 """Services and actions that a digest can show whole, so that the plan can be approved there."""
 
-LEAST = {"": 0, "medium": 10, "high": 40}
-"""The risk from which on an entity is shown, by the minimum severity that its schedule asks for."""
+LEAST = {"": 0, "medium": MEDIUM, "high": HIGH}
+"""The weight that an entity's heaviest finding has at least where it is shown, by its schedule's minimum severity."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ _WHY = {
     "throttled": "rate exceeded",
     "unreachable": "AWS gave no answer",
     "expired": "the credentials of the bot have expired",
-    "no_account": "no account of its scope is known any more",
+    "no_scope": "no account of its scope is known any more",
     "turned_off": "it was turned off",
     "unread": "the sweep ended before any was read",
 }

@@ -63,7 +63,7 @@ def read(
     used = sum(d is not None and d <= 90 for d in uses.values())
     score = Score(
         report, entity.id, at, len(rows), used, len(rows) - idle - used, untracked, idle if could_go is None else could_go,
-        risk=risk, young=young, best=tuple(s for s, d in uses.items() if d is None)[:5],
+        risk=risk, heaviest=risk, young=young, best=tuple(s for s, d in uses.items() if d is None)[:5],
     )  # fmt: skip
     store.scores.save([(entity.account, score)])
     return report

@@ -10,6 +10,7 @@ import pytest
 
 from advisor.core.estate import SweepState
 from advisor.core.model import Account
+from advisor.core.risk import HIGH
 from tests.drawn import nodes
 from tests.sandbox import world as story
 from tests.scenarios.digesting import (
@@ -146,6 +147,10 @@ def test_what_a_digest_says(friday: Stage) -> None:
     assert len(card["blocks"]) <= 14
     assert postings(stage) == [("2026-11-30T08:00", "posted")]
     thread = stage.slack.thread(story.SECURITY, card["ts"])
+    assert {f["name"] for f in stage.slack.state.files.values()} == {
+        "iam-audit-digest-1.csv",
+        "iam-audit-digest-1.png",
+    }
     at_posting = stage.rows("SELECT hash FROM log WHERE verb = 'digest.make'")[0]["hash"]
     assert at_posting[:16] in said
     assert at_posting in flat(thread[0])
@@ -180,9 +185,9 @@ def test_only_what_bears_the_tag_and_the_risk(friday: Stage) -> None:
     with stage.store.transaction():
         stage.store._db.run("UPDATE schedule SET severity = 'high'")
     swept(stage)
-    read(stage, entity(stage, "ours"), {"kms": None}, risk=90, tags=(("team", "pay"),))
-    read(stage, entity(stage, "light"), {"kms": None}, risk=1, tags=(("team", "pay"),))
-    read(stage, entity(stage, "theirs"), {"kms": None}, risk=90, tags=(("team", "web"),))
+    read(stage, entity(stage, "ours"), {"kms": None}, risk=HIGH, tags=(("team", "pay"),))
+    read(stage, entity(stage, "light"), {"kms": None}, risk=HIGH - 1, tags=(("team", "pay"),))
+    read(stage, entity(stage, "theirs"), {"kms": None}, risk=HIGH, tags=(("team", "web"),))
     stage.now = NINE - timedelta(hours=1)
     swept(stage)
     go(stage, NINE)

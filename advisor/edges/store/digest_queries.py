@@ -29,7 +29,7 @@ _FREE = (
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a digest is about: accounts by id, a tag as K=V, and the least risk that is shown."""
+    """What a digest is about: accounts by id, a tag as K=V, and the least weight of a heaviest finding that is shown."""
 
     accounts: tuple[str, ...]
     tag: str = ""
@@ -97,7 +97,7 @@ class Digests:
         """The clean-ups that take away the most risk, and how many there are in all."""
         where = (
             "FROM score s JOIN entity e ON e.id = s.entity_id WHERE s.newest = 1 AND e.gone_at IS NULL "
-            f"AND s.could_go > 0 AND s.risk >= ? AND {scope.where}{_FREE}"
+            f"AND s.could_go > 0 AND s.heaviest >= ? AND {scope.where}{_FREE}"
         )
         values: tuple[Value, ...] = (scope.least, *scope.values, stamp(now))
         rows = self._db.rows(
@@ -114,7 +114,7 @@ class Digests:
             "SELECT e.id AS thing, e.name, e.kind, e.account AS home, e.arn, s.report_id, s.risk, "
             "(SELECT o.report_id FROM score o WHERE o.entity_id = s.entity_id AND o.at <= ? ORDER BY o.at DESC LIMIT 1) "
             "AS before_id FROM score s JOIN entity e ON e.id = s.entity_id "
-            f"WHERE s.newest = 1 AND s.at > ? AND e.gone_at IS NULL AND s.risk >= ? AND {scope.where}",
+            f"WHERE s.newest = 1 AND s.at > ? AND e.gone_at IS NULL AND s.heaviest >= ? AND {scope.where}",
             (stamp(since), stamp(since), scope.least, *scope.values),
         )
         return [
