@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from advisor import digest_words, jobs, sweeps
+from advisor import digest_words, homes, jobs, sweeps
 from advisor.core.digest import SPAN, Digest, Wanted
 from advisor.core.errors import AwsError, Transient
 from advisor.core.estate import ALL, Posting, PostingState, Schedule
@@ -225,6 +225,7 @@ def make(desk: Desk, user: str, wanted: Wanted, *, once: bool = False) -> int:
     with store.transaction():
         made = store.schedules.add("digest", user, wanted, first_due(wanted.rhythm, now), now, once=once)
         store.log.add(user, "digest.make", f"schedule {made}", now, **_noted(wanted))
+        homes.schedule_changed(desk, user)
     return made
 
 
@@ -235,7 +236,7 @@ def edit(desk: Desk, schedule_id: int, user: str, wanted: Wanted) -> bool:
         moved = store.schedules.edit(schedule_id, wanted, first_due(wanted.rhythm, now))
         if moved:
             store.log.add(user, "digest.edit", f"schedule {schedule_id}", now, **_noted(wanted))
-            _redraw_newest(desk, schedule_id)
+            _changed(desk, schedule_id)
     return moved
 
 
@@ -246,11 +247,15 @@ def end(desk: Desk, schedule_id: int, user: str) -> bool:
         moved = store.schedules.end(schedule_id, user, now)
         if moved:
             store.log.add(user, "digest.off", f"schedule {schedule_id}", now)
-            _redraw_newest(desk, schedule_id)
+            _changed(desk, schedule_id)
     return moved
 
 
-def _redraw_newest(desk: Desk, schedule_id: int) -> None:
+def _changed(desk: Desk, schedule_id: int) -> None:
+    """Its newest card has other buttons now, and its maker's home another line."""
+    schedule = desk.store.schedules.get(schedule_id)
+    if schedule:
+        homes.schedule_changed(desk, schedule.user)
     for posting in desk.store.postings.of_schedule(schedule_id, 1):
         if posting.card_id:
             desk.store.outbox.redraw(posting.card_id, desk.clock())

@@ -318,8 +318,10 @@ def list_account(desk: Desk, sweep_id: int, account: str) -> None:
     if sweep is None or part is None or sweep.state.ended or part.state is not Part.QUEUED:
         return
     store.sweeps.begin(sweep_id, account, now)
-    if store.sweeps.run(sweep_id, now):
-        redraw(desk, sweep_id)
+    with store.transaction():
+        if store.sweeps.run(sweep_id, now):
+            redraw(desk, sweep_id)
+            homes.accounts_changed(desk)
     try:
         listing = _elsewhere(desk, authorization.list_account, desk.aws.access(account))
     except AwsError as error:
@@ -559,6 +561,7 @@ def _end(desk: Desk, sweep_id: int) -> None:
     with store.transaction():
         if store.sweeps.end(sweep_id, state, now, failure=failure):
             redraw(desk, sweep_id)
+            homes.accounts_changed(desk)
             if state is not SweepState.FAILED:
                 _say_what_else(desk, sweep_id)
     store.sweeps.forget(now - _KEPT)

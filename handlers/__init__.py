@@ -14,7 +14,7 @@ from handlers.asking import BUTTONS, EXPORT, RETRY, QuestionListeners
 from handlers.digest_presses import ACTIONS as DIGEST_ACTIONS
 from handlers.digest_presses import VIEWS as DIGEST_VIEWS
 from handlers.digest_presses import DigestListeners
-from handlers.homes import HOME, HomeListeners, OpenDigest
+from handlers.homes import HOME, HomeListeners
 from handlers.presses import FORMS, VERBS, TicketListeners
 from handlers.sweep_presses import SweepListeners
 
@@ -41,7 +41,7 @@ ACTIONS = (
 )
 
 
-def register(app: App, on: Listeners, open_digest: OpenDigest | None = None) -> None:
+def register(app: App, on: Listeners) -> None:
     """Id -> function. An id, once shipped, keeps working or answers what to do instead."""
     app.middleware(on.gate)
     app.error(on.on_error)
@@ -87,7 +87,7 @@ def register(app: App, on: Listeners, open_digest: OpenDigest | None = None) -> 
     app.action("sweep.ticket")(sweep.on_ticket)
     for action_id in SWEEP_OPTIONS:
         app.options(action_id)(sweep.on_options)
-    home = HomeListeners(on, open_digest)
+    home = HomeListeners(on, with_digests.open)
     app.event("app_home_opened")(home.on_opened)
     app.action("home.new")(on.on_shortcut)
     app.action("home.refresh")(home.on_refresh)

@@ -183,9 +183,14 @@ class DigestListeners:
             self.on.press(body, lambda: self._tell(body, "old"))
             ack()
             return
-        user = str(body["user"]["id"])
-        open_form(self.on.desk, client, body, NEW, str(schedule.id), lambda: filled(self.on, user, schedule))
+        self.open(client, body, schedule.id)
         ack()
+
+    def open(self, client: WebClient, body: Body, schedule_id: int) -> None:
+        """The form of a digest, filled; 0: of a new one."""
+        user, schedule = str(body["user"]["id"]), self.on.desk.store.schedules.get(schedule_id)
+        row = str(schedule.id) if schedule else ""
+        open_form(self.on.desk, client, body, NEW, row, lambda: filled(self.on, user, schedule))
 
     def on_form(self, ack: Ack, body: Body) -> None:
         """The form of a digest was sent."""

@@ -40,11 +40,10 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class DrawHome:
-    """Draws and publishes homes. `digests` is whether the form of a digest can be opened from there."""
+    """Draws and publishes homes."""
 
     desk: Desk
     people: People
-    digests: bool = False
     _links: dict[Place, str] = field(default_factory=dict)  # a permalink never changes
 
     def ready(self, notice: Notice, rung: int) -> Ready | None:
@@ -92,7 +91,7 @@ class DrawHome:
             return reader, home.turned_away(answers.refused(word), self.desk.clock())
         reader = Reader(user, reader.auditor, reader.approver, reader.admin, self.people.tags_of(user))
         view = homes.gather(self.desk, reader, lambda channel: self.people.is_in(channel, user))
-        page = Page(view, self._links_of(view), self._channels_of(view), self.digests)
+        page = Page(view, self._links_of(view), self._channels_of(view))
         return reader, home.home(page) if rung == 0 else home.minimal(page)
 
     def _channels_of(self, view: HomeView) -> dict[str, str]:

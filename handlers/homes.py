@@ -33,7 +33,7 @@ class HomeListeners:
     """One method a thing that a person can do in their home. `on` has what all listeners share."""
 
     on: Listeners
-    open_digest: OpenDigest | None = None
+    open_digest: OpenDigest
 
     def on_opened(self, body: Body) -> None:
         """Somebody looks at the app: the home tab is drawn, the tab of messages needs nothing.
@@ -92,10 +92,7 @@ class HomeListeners:
         ack()
 
     def on_digest(self, ack: Ack, body: Body, client: WebClient) -> None:
-        """New digest… and Change…: the form of a digest, where this release has it."""
-        if self.open_digest is None:
-            self.on.on_unknown_button(ack, body)
-            return
+        """New digest… and Change…: the form of a digest."""
         self.open_digest(client, body, row_of(_value(body)) or 0)
         ack()
 

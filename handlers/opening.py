@@ -29,7 +29,10 @@ def open_form(
 ) -> None:
     """Open a form as loading (in the place of one whose button was pressed) and let a worker fill it."""
     loading = ticket_form.loading(callback, row)
-    view_id = str((body.get("view") or {}).get("id") or "")
+    shown = body.get("view") or {}
+    view_id = (
+        str(shown.get("id") or "") if shown.get("type") == "modal" else ""
+    )  # a Home is no form to replace
     if view_id:
         client.views_update(view_id=view_id, view=loading)
     else:

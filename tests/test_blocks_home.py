@@ -153,12 +153,11 @@ def _linking(block: Json) -> bool:
     return any(n.get("type") == "link" for n in nodes(block))
 
 
-@pytest.mark.parametrize("digests", [False, True])
 @pytest.mark.parametrize("text", ["", HOSTILE, LONG, ALIAS], ids=["plain", "hostile", "long", "alias"])
-def test_slack_takes_it_whatever_it_holds(text: str, *, digests: bool) -> None:
+def test_slack_takes_it_whatever_it_holds(text: str) -> None:
     """Every state in every list, with hostile and endless names."""
     view = every(text)
-    told = checked(home.home(page(view, digests=digests, channel=text or "security")))
+    told = checked(home.home(page(view, channel=text or "security")))
     assert "Waiting for you: 9" in told
     assert checked(home.minimal(page(view)))
 
@@ -171,14 +170,14 @@ def test_a_full_home_is_far_from_a_hundred_blocks() -> None:
     keeps = Few((keep(),) * SHOWN, 9)
     digests = Few((every().schedules.rows[0],) * SHOWN, 9)
     full = replace(view, waiting=few, owned=owned, keeps=keeps, schedules=digests)
-    made = home.home(page(full, digests=True))
+    made = home.home(page(full))
     assert len(made["blocks"]) <= 50
     assert str(made).count("4 more") == 4
 
 
 def test_the_words_of_the_design() -> None:
     """As the drawn design has them: what a person reads first, and each line of a list."""
-    told = checked(home.home(page(every(), digests=True)))
+    told = checked(home.home(page(every())))
     for line in (
         "Needs a person: ticket 12, stopped half way. DBAdminRole (role in prod) is part changed. Retry or roll back",
         "Waiting for approval, 1 of 2: ticket 14, remove 6 of 11 services from DBAdminRole (role in prod). Until ",
@@ -197,17 +196,16 @@ def test_the_words_of_the_design() -> None:
 
 
 def test_the_empty_home() -> None:
-    """What the app is for, and how to begin; without the form of digests there is no button for it."""
+    """What the app is for, and how to begin."""
     reader = Reader(BOB, auditor=True)
     view = HomeView(reader, NOW)
-    made = home.home(page(view, digests=True))
+    made = home.home(page(view))
     told = checked(made)
     assert "Nothing waits for you" in told
     assert "You may audit. You may not approve: ask your operator (IAM_AUDIT_APPROVERS)." in told
     assert "Showing" not in told
     buttons = [e["action_id"] for e in made["blocks"][0]["elements"]]
     assert buttons == ["home.new", "home.digest_new", "home.refresh"]
-    assert "home.digest_new" not in str(home.home(page(view)))
 
 
 @pytest.mark.parametrize("word", sorted(answers._REFUSED))

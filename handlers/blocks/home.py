@@ -73,8 +73,7 @@ def _buttons(page: Page) -> Any:
     made = []
     if page.view.reader.auditor:
         made.append(kit.button("New audit…", "home.new", "new", style="primary"))
-        if page.digests:
-            made.append(kit.button("New digest…", "home.digest_new", "new"))
+        made.append(kit.button("New digest…", "home.digest_new", "new"))
     return kit.actions(*made, kit.button("Refresh", "home.refresh", "home"))
 
 
@@ -153,7 +152,7 @@ def _schedules(page: Page) -> list[Any]:
     made: list[Any] = [kit.header("Schedules")]
     plain = []
     for row in view.schedules.rows:
-        if row.what == "digest" and page.digests:
+        if row.what == "digest":
             text = f"{lines.scope(page, row)}: {lines.when(row)}, next {lines.next_day(row)}"
             made.append(_beside(text, kit.button("Change…", f"home.digest.{row.id}", row.id)))
         else:

@@ -53,15 +53,11 @@ _DAYS = {
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A home's values with what Slack says of them: links to cards, and the names of channels.
-
-    `digests` is whether the form of a digest can be opened.
-    """
+    """A home's values with what Slack says of them: links to cards, and the names of channels."""
 
     view: HomeView
     links: Mapping[Place, str] = field(default_factory=dict)
     channels: Mapping[str, str] = field(default_factory=dict)
-    digests: bool = False
 
     def link(self, place: Place) -> str:
         """Where a card stands, as an address of Slack's; empty where that is not known."""

@@ -83,7 +83,7 @@ def test_the_first_look(stage: Stage) -> None:
     assert "Nothing waits for you IAM Audit shows" in told
     assert "Somebody else approves it" in told
     assert "You may audit. You may not approve" in told
-    assert ids(home(stage, story.ALICE)) == ["home.new", "home.refresh"]
+    assert ids(home(stage, story.ALICE)) == ["home.new", "home.digest_new", "home.refresh"]
     press(stage, story.ALICE, "home.new")
     view = stage.slack.view(story.ALICE)
     assert view
@@ -231,7 +231,7 @@ def test_what_comes_again_is_shown_to_its_channel(stage: Stage) -> None:
     schedule(stage, "sweep", story.ALICE, story.SECRET, "monthly", "last")
     hers, his = look(stage, story.ALICE), look(stage, story.BOB)
     assert "Digest of prod and dev in #security: Mondays 09:00 (Europe/Stockholm), next" in hers
-    assert "ends with /iam-audit digest off" in hers
+    assert any(i.startswith("home.digest.") for i in ids(home(stage, story.ALICE)))
     assert "Sweep of prod and dev: last day of the month 09:00" in hers
     assert "#security" in his
     assert "Sweep" not in his
@@ -437,3 +437,20 @@ def test_of_500_people_those_concerned(writing: Stage) -> None:
     assert views.open_home(stage.slack, last).ok  # who looks does not wait for the others
     (row,) = stage.rows(f"SELECT not_before FROM notice WHERE kind = 'home' AND user = '{last}'")
     assert moment(row["not_before"]) <= look_at + timedelta(seconds=5)
+
+
+def test_a_digest_is_made_and_changed_from_home(stage: Stage) -> None:
+    """The form opens over the home, not in its place; what it makes is a line of the home at once."""
+    look(stage, story.ALICE)
+    press(stage, story.ALICE, "home.digest_new")
+    view = stage.slack.view(story.ALICE)
+    assert view and view["callback_id"] == "digest.new" and view.get("submit")
+    assert not stage.slack.submit(story.ALICE, {"channel": {"selected_conversation": story.SECURITY}}).body
+    stage.settle()
+    assert "Digest of all accounts in #security: Mondays 09:00 (Europe/Stockholm)" in shown(
+        stage, story.ALICE
+    )
+    (change,) = [i for i in ids(home(stage, story.ALICE)) if i.startswith("home.digest.")]
+    press(stage, story.ALICE, change)
+    view = stage.slack.view(story.ALICE)
+    assert view and view["callback_id"] == "digest.new" and view["private_metadata"] == "1"
