@@ -61,6 +61,12 @@ BATCH, LEAST = 500, 50
 BOX = 10.0
 """Seconds after which a batch begins no more reports: its rows come home, and the card can tell."""
 
+STUCK = 120.0
+"""Seconds that one report may take: the others of its batch wait for it, and a later batch tries it again."""
+
+TOGETHER = timedelta(seconds=3)
+"""How long the first accounts of a group wait for those that are still being listed: a group is read side by side."""
+
 LOGINS = timedelta(minutes=2)
 """How long a credential report is waited for."""
 
@@ -264,7 +270,8 @@ def beat(desk: Desk) -> None:
                 _hand_out(desk, LISTS, sweep.id, part.account, list_account)
             elif part.state is Part.RUNNING and not part.left and _due(part, now):
                 _hand_out(desk, LISTS, sweep.id, part.account, conclude)
-        for group in sorted({_group(desk, sweep, p) for p in live if _reads(p, now)}):
+        early = {_group(desk, sweep, p) for p in live if _is_listed_now(p, now)}
+        for group in sorted({_group(desk, sweep, p) for p in live if _reads(p, now)} - early):
             work = partial(read_group, desk, sweep.id, group)
             desk.lanes.submit(f"sweep {group}", ("sweep read", sweep.id, group), work, store.work)
 
@@ -289,6 +296,10 @@ def _hand_out(
 
 def _due(part: SweptAccount, now: datetime) -> bool:
     return part.next_at is None or part.next_at <= now
+
+
+def _is_listed_now(part: SweptAccount, now: datetime) -> bool:
+    return part.state is Part.QUEUED and part.begun_at is not None and now - part.begun_at < TOGETHER
 
 
 def _reads(part: SweptAccount, now: datetime) -> bool:
@@ -444,7 +455,7 @@ def _order(desk: Desk, part: SweptAccount, waiting: list[Waiting]) -> Order:
         policies=tuple(s.policies for s in snapshots),
         rate=part.rate,
         begins_for=BOX,
-        job_seconds=desk.config.iam_audit_job_minutes * 60,
+        job_seconds=min(STUCK, desk.config.iam_audit_job_minutes * 60),
     )
     rules = readings.rules(desk, desk.config.iam_audit_window_days, part.account)
     keeps = store.keeps.standing(now)

@@ -256,12 +256,12 @@ def _facts(snapshot: Snapshot) -> tuple[str, str]:
         ensure_ascii=False,
     )
     whole = hashlib.sha256(facts.encode())
-    for p in snapshot.policies:
-        whole.update(
-            repr((p.name, p.kind.value, p.arn, p.version, p.attachments, p.group, p.text)).encode(
-                "utf-8", "backslashreplace"
-            )
-        )
+    # Listings of a whole account name policies in another order than a single reading does.
+    for one in sorted(
+        repr((p.name, p.kind.value, p.arn, p.version, p.attachments, p.group, p.text))
+        for p in snapshot.policies
+    ):
+        whole.update(one.encode("utf-8", "backslashreplace"))
     return facts, whole.hexdigest()
 
 
