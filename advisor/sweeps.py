@@ -58,8 +58,12 @@ SIDE_BY_SIDE = 32
 BATCH, LEAST = 500, 50
 """Entities of a batch at most, and at least where there are so many."""
 
-BOX = 10.0
-"""Seconds after which a batch begins no more reports: its rows come home, and the card can tell."""
+BOXES = (3.0, 24.0)
+"""Seconds after which a batch begins no more reports: its rows come home, and the card can tell.
+
+The first of an account is short and each is twice as long as the last: a bot that is killed again and again still gets
+on, and one that is not loses little time between batches.
+"""
 
 STUCK = 120.0
 """Seconds that one report may take: the others of its batch wait for it, and a later batch tries it again."""
@@ -76,8 +80,8 @@ TRIES = 3
 STEP = timedelta(seconds=3)
 """A card is redrawn at most this often while a sweep runs."""
 
-PATIENT = timedelta(hours=1)
-"""How long an account that limits the rate, or does not answer, is waited for."""
+PATIENT = 120
+"""Times in a row that an account may limit the rate before anything of it is read: about an hour."""
 
 _KEPT = timedelta(days=35)
 """How long it is kept which entities a sweep covered; its totals stay."""
@@ -408,22 +412,29 @@ def _read(desk: Desk, sweep_id: int, mine: list[SweptAccount]) -> None:
         answers = _elsewhere(desk, carry_out, tuple(order for _, _, order in batches))
         for (part, waiting, _), answer in zip(batches, answers or (), strict=answers is not None):
             _store(desk, part, waiting, answer)
-            if answer.stopped and not answer.found:
-                _not_now(desk, part, answer.stopped)
+            if not answer.found and (answer.stopped or answer.throttles):
+                limited = Failure(
+                    Throttled.code, "iam:GenerateServiceLastAccessedDetails", account=part.account
+                )
+                _not_now(desk, part, answer.stopped or limited)
 
 
 def _size(part: SweptAccount, beside: int) -> int:
     """Entities of a batch: what the rate of the account lets begin in the time there is; fewer where many wait."""
     fair = max(LEAST, BATCH * 4 // max(4, beside))
-    return min(BATCH, max(LEAST, int(part.rate * BOX * 1.2))) if part.rate else min(BATCH, fair)
+    return min(BATCH, max(LEAST, int(part.rate * _box(part) * 1.2))) if part.rate else min(BATCH, fair)
+
+
+def _box(part: SweptAccount) -> float:
+    shortest, longest = BOXES
+    return min(longest, max(shortest, 2 * part.box))
 
 
 def _not_now(desk: Desk, part: SweptAccount, failure: Failure) -> None:
     """An account of which nothing could be read: what may pass is waited for, what AWS refuses ends it."""
     now = desk.clock()
-    overdue = now - (part.begun_at or now) > PATIENT
-    patient = failure.code in PASSING and not overdue
-    if patient and (part.tries + 1 < jobs.TRIES or failure.code == Throttled.code):
+    most = PATIENT if failure.code == Throttled.code else jobs.TRIES
+    if failure.code in PASSING and part.tries + 1 < most:
         pause = jobs.patience(f"sweep {part.sweep_id} {part.account}", part.tries)
         desk.store.sweeps.part_later(part.sweep_id, part.account, now + pause)
         log.info(
@@ -454,7 +465,7 @@ def _order(desk: Desk, part: SweptAccount, waiting: list[Waiting]) -> Order:
         entities=tuple(w.entity for w in waiting),
         policies=tuple(s.policies for s in snapshots),
         rate=part.rate,
-        begins_for=BOX,
+        begins_for=_box(part),
         job_seconds=min(STUCK, desk.config.iam_audit_job_minutes * 60),
     )
     rules = readings.rules(desk, desk.config.iam_audit_window_days, part.account)
@@ -476,7 +487,9 @@ def _store(desk: Desk, part: SweptAccount, waiting: list[Waiting], answer: Answe
             store.reports.show_all([i for _, i in some])
             store.scores.save([(part.account, j.scored(i)) for j, i in some])
             done = [Settled(j.entity.id, Part.DONE, i) for j, i in some]
-            store.sweeps.settle(part.sweep_id, part.account, done, answer.rate)
+            store.sweeps.settle(part.sweep_id, part.account, done)
+    if answer.rate:
+        store.sweeps.paced(part.sweep_id, part.account, answer.rate, _box(part))
     _note_unread(desk, part, waiting, answer)
     log.info(
         "sweep.batch sweep=%d account=%s read=%d calls=%d throttles=%d rate=%.1f",

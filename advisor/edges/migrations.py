@@ -160,6 +160,7 @@ CREATE TABLE sweep_account (
     sweep_id INTEGER NOT NULL REFERENCES sweep(id), account TEXT NOT NULL, alias TEXT NOT NULL, state TEXT NOT NULL,
     total INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,
     gone INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0, rate REAL NOT NULL DEFAULT 0,
+    box REAL NOT NULL DEFAULT 0,
     begun_at TEXT, ended_at TEXT, next_at TEXT, failure TEXT, facts TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (sweep_id, account)
 ) WITHOUT ROWID;

@@ -189,6 +189,18 @@ def seed(aws: Aws, now: datetime | None = None) -> World:
     return World(now, bot)
 
 
+def plain(aws: Aws, account: str, *, roles: int, shut: bool = False, seeded: bool = False) -> None:
+    """One more account of so many ordinary roles; `shut` lets the bot not in, `seeded` has its read role already."""
+    place = _Seed(aws, account, datetime.now(UTC).replace(microsecond=0))
+    if not seeded:
+        trust = f"arn:aws:iam::{account if shut else PROD}:root"
+        place.role(READ_ROLE, trust=trust, read=_allow(*READ_ACTIONS))
+    for n in range(roles):
+        arn = place.role(f"service-{n:04}", own=_whole("s3 sqs logs"))
+        if n % 3:
+            place.used(arn, {"s3": n % 300})
+
+
 def _databases(prod: _Seed) -> None:
     admin = prod.role(
         "DBAdminRole", tags={"owner": DAVE}, description="Runs the databases", db_admin_inline=_whole(_INLINE)

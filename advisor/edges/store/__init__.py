@@ -62,6 +62,7 @@ class Store:
         self.homes = Homes(self._db)
         try:
             self.reports.sweep_unfinished()
+            self.sweeps.begin_anew()
         except BaseException as error:
             self._db.close()
             if isinstance(error, sqlite3.Error):  # no room for what the sweep writes

@@ -253,7 +253,7 @@ class Sweeps:
         )
         return [Waiting(entity_of(r), r["snapshot_id"], r["tries"]) for r in rows]
 
-    def settle(self, sweep_id: int, account: str, found: Sequence[Settled], rate: float = 0.0) -> None:
+    def settle(self, sweep_id: int, account: str, found: Sequence[Settled]) -> None:
         """Note what became of entities, and count them. One already settled stays as it is."""
         with self._db.transaction():
             counts = dict.fromkeys((Part.DONE, Part.FAILED, Part.GONE), 0)
@@ -272,10 +272,23 @@ class Sweeps:
                 )
                 counts[one.state] += moved.rowcount
             self._db.run(
-                "UPDATE sweep_account SET done = done + ?, failed = failed + ?, gone = gone + ?, tries = 0, "
-                "rate = CASE WHEN ? > 0 THEN ? ELSE rate END WHERE sweep_id = ? AND account = ?",
-                (*counts.values(), rate, rate, sweep_id, account),
+                "UPDATE sweep_account SET done = done + ?, failed = failed + ?, gone = gone + ?, tries = 0 "
+                "WHERE sweep_id = ? AND account = ?",
+                (*counts.values(), sweep_id, account),
             )
+
+    def paced(self, sweep_id: int, account: str, rate: float, box: float) -> None:
+        """Remember the rate that a batch reached, and how long it had: the next one begins there."""
+        with self._db.transaction():
+            self._db.run(
+                "UPDATE sweep_account SET rate = ?, box = ? WHERE sweep_id = ? AND account = ?",
+                (rate, box, sweep_id, account),
+            )
+
+    def begin_anew(self) -> None:
+        """The bot has just started: batches begin short again, since what a stopped one had read is lost."""
+        with self._db.transaction():
+            self._db.run("UPDATE sweep_account SET box = 0 WHERE state = 'running' AND box > 0")
 
     def tried(self, sweep_id: int, account: str, entity_ids: Collection[int]) -> None:
         """Count a try of entities that a batch could not finish."""
@@ -372,6 +385,7 @@ def _part_of(row: Row) -> SweptAccount:
         gone=row["gone"],
         tries=row["tries"],
         rate=row["rate"],
+        box=row["box"],
         begun_at=maybe_moment(row["begun_at"]),
         ended_at=maybe_moment(row["ended_at"]),
         next_at=maybe_moment(row["next_at"]),
