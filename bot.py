@@ -17,6 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,11 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler, ServerErrorRetryHandler
 
 from advisor.core.errors import ConfigError, Held, StoreError
-from advisor.desk import Desk
+from advisor.desk import Desk, Pool
 from advisor.edges import config as settings
+from advisor.edges import pool
 from advisor.edges.aws import PATIENCE, Aws
+from advisor.edges.aws.pacer import Board
 from advisor.edges.catalogue import IamCatalogue
 from advisor.edges.config import Config
 from advisor.edges.schedule import Beat, Clock, Lanes, now
@@ -39,11 +42,13 @@ from handlers.access import People
 from handlers.actions import Listeners
 from handlers.deliver import Deliver
 from handlers.draw import Draw
+from handlers.draw_home import DrawHome
+from handlers.draw_sweeps import DrawSweeps
 from handlers.draw_tickets import DrawTickets
 from handlers.intake import Intake, housekeeping
 from handlers.transport import Health, Http, Socket, Transport
 
-VERSION = "0.1.0"
+VERSION = "1.0.0"
 OK, FAILED, WRONG, HELD = 0, 1, 2, 3
 
 log = logging.getLogger("bot")
@@ -94,8 +99,9 @@ def build(
     executors: Callable[[str], Executor] | None = None,
     boot: str = "",
     patience: float = PATIENCE,
+    elsewhere: Pool | None = None,
 ) -> Bot:
-    """Put the parts together. Tests give a clock, an executor, a name for this start and less patience with AWS."""
+    """Put the parts together. Tests give a clock, executors, a name for this start and less patience with AWS."""
     token = config.slack_bot_token.get_secret_value()
     posting = WebClient(token=token, base_url=config.slack_api_url, timeout=10, retry_handlers=[])
     reading = WebClient(
@@ -107,6 +113,7 @@ def build(
             ServerErrorRetryHandler(max_retry_count=2),
         ],
     )
+    board = Board.shared(get_context("spawn"))
     aws = Aws(
         boot=boot or uuid.uuid4().hex[:12],
         named=config.named_accounts,
@@ -115,10 +122,12 @@ def build(
         write_role=config.iam_audit_write_role or "",
         clock=clock,
         patience=patience,
+        board=board,
     )
-    desk = Desk(store, aws, config, IamCatalogue(), Lanes(executors), clock)
+    elsewhere = elsewhere or pool.pool(config.iam_audit_dask, board)
+    desk = Desk(store, aws, config, IamCatalogue(), Lanes(executors), elsewhere, clock)
     people = People(reading, config, team_id, clock)
-    drawing = Draw(desk, people, DrawTickets(desk, people))
+    drawing = Draw(desk, people, DrawTickets(desk, people), DrawSweeps(desk), DrawHome(desk, people))
     deliver = Deliver(desk, people, drawing, posting)
     intake = Intake(desk, people)
     secret = config.slack_signing_secret.get_secret_value() if config.slack_signing_secret else "socket mode"

@@ -5,10 +5,11 @@ A state moves by compare-and-set, so of two clicks one wins, and the other is to
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from advisor import tickets
+from advisor import homes, tickets
 from advisor.core.lifecycle import Event, Person, outcome
 from advisor.core.removal import Operation, Press, StepState, Ticket, TicketState, Verb
 from advisor.core.standing import may_be_there
@@ -174,6 +175,20 @@ def _keep(desk: Desk, ticket: Ticket, press: Press) -> str:
     return ""
 
 
+def keep_entity(
+    desk: Desk, entity_id: int, services: Sequence[str], user: str, until: datetime, reason: str
+) -> None:
+    """A keep that no open ticket stands against: of these services, or, where there are none, of everything."""
+    store, now = desk.store, desk.clock()
+    with store.transaction():
+        for service in services or ("",):
+            store.keeps.add(entity_id, service, user, until, reason, now)
+        named = ", ".join(services)
+        store.log.add(
+            user, "keep", f"entity {entity_id}", now, services=named, until=until.isoformat(), reason=reason
+        )
+
+
 def _without(desk: Desk, ticket: Ticket, press: Press, now: datetime) -> None:
     """Close a ticket whose plan takes what is kept now; a new one asks for the rest, without approvals."""
     store = desk.store
@@ -221,4 +236,5 @@ def end_keep(desk: Desk, keep_id: int, user: str, person: Person) -> str:
         if not desk.store.keeps.end(keep_id, user, desk.clock()):
             return "no_keep"
         desk.store.log.add(user, "keep.end", f"keep {keep_id}", desk.clock())
+        homes.keep_changed(desk, keep)
     return ""

@@ -8,7 +8,9 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
+from advisor import homes, readings
 from advisor.core.errors import AwsError, Missing, Throttled, Transient
+from advisor.core.estate import Score
 from advisor.core.model import (
     Entity,
     Failure,
@@ -118,7 +120,8 @@ def _collect(desk: Desk, job: Job, entity: Entity, session: Session) -> None:
         return
     report = _report(desk, job, entity, session, raw)
     report_id = desk.store.reports.save(report, snapshot_id)
-    _finish(desk, job, entity, report_id, len(report.services))
+    score = readings.score(desk, replace(report, id=report_id), snapshot_id)
+    _finish(desk, job, entity, report_id, len(report.services), score)
 
 
 def _wait(desk: Desk, job: Job) -> None:
@@ -173,10 +176,12 @@ def _report(desk: Desk, job: Job, entity: Entity, session: Session, raw: Raw) ->
     return Report(entity.id, job.granularity, raw.created_at, raw.completed_at, services)
 
 
-def _finish(desk: Desk, job: Job, entity: Entity, report_id: int, services: int) -> None:
+def _finish(desk: Desk, job: Job, entity: Entity, report_id: int, services: int, score: Score | None) -> None:
     store, now = desk.store, desk.clock()
     with store.transaction():
         store.reports.show(report_id)
+        if score:
+            store.scores.save([(job.account, score)])
         store.jobs.finish(job.id, report_id)
         store.entities.see(entity, now)
         for request in store.requests.of_job(job.id):
@@ -236,6 +241,7 @@ def redraw(desk: Desk, request: Request) -> None:
     with store.transaction():
         # Read anew: whoever asks may hold a request from before its card was posted, and would post a second one.
         fresh = store.requests.get(request.id) or request
+        homes.audit_changed(desk, fresh)
         if fresh.card_id is not None:
             store.outbox.redraw(fresh.card_id, now)
             return

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from advisor.core import risk
 from advisor.core.errors import AwsError
+from advisor.core.estate import Score
 from advisor.core.model import Account, Report, Snapshot, Summary
 from advisor.core.report import Rules, summarise
 from advisor.desk import Desk
@@ -64,6 +66,20 @@ def judge(desk: Desk, report: Report, snapshot: Snapshot, days: int) -> Summary:
     """The findings of a report, with everything that people keep."""
     keeps = desk.store.keeps.standing(desk.clock(), report.entity_id)
     return summarise(report, snapshot, rules(desk, days, snapshot.entity.account), desk.catalogue, keeps)
+
+
+def score(desk: Desk, report: Report, snapshot_id: int) -> Score | None:
+    """What a report comes to, for lists and digests; None where its snapshot is not there."""
+    snapshot = desk.store.entities.snapshot(snapshot_id)
+    if snapshot is None:
+        return None
+    summary = judge(desk, report, snapshot, desk.config.iam_audit_window_days)
+    return risk.score(report, summary, weighed(desk, summary, snapshot))
+
+
+def weighed(desk: Desk, summary: Summary, snapshot: Snapshot) -> risk.Risk:
+    """What the findings of a summary could do, heaviest first."""
+    return risk.weigh(summary, snapshot, desk.catalogue)
 
 
 def read(desk: Desk, report_id: int, days: int) -> Reading | None:

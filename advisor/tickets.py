@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from advisor import jobs, readings
+from advisor import homes, jobs, readings
 from advisor.core.errors import AwsError, Missing, Transient
 from advisor.core.lifecycle import Event
 from advisor.core.model import Entity, Failure, Snapshot
@@ -172,6 +172,7 @@ def _open(desk: Desk, ticket: Ticket, made: Plan) -> None:
             "post", "ticket.card", ticket.id, channel=ticket.channel, user=ticket.requesters[0], now=now
         )
         store.tickets.set_card(ticket.id, card)
+        homes.ticket_changed(desk, ticket)
         store.log.add(
             ticket.requesters[0],
             "ticket.open",
@@ -212,8 +213,9 @@ def void(desk: Desk, ticket: Ticket, failure: Failure) -> None:
 
 
 def redraw(desk: Desk, ticket: Ticket) -> None:
-    """Say that a ticket's card has changed."""
+    """Say that a ticket's card has changed; the homes of those whom it concerns change with it."""
     fresh = desk.store.tickets.get(ticket.id) or ticket
+    homes.ticket_changed(desk, fresh)
     if fresh.card_id is not None:
         desk.store.outbox.redraw(fresh.card_id, desk.clock())
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks import ack, card, memory, rewrite, start, store, ticket
+from benchmarks import ack, card, estate, home, memory, regroup, rewrite, risk, start, store, sweep, ticket
 from benchmarks.figures import Figure
 
 
@@ -22,7 +22,12 @@ def main() -> int:
         "memory": memory.measure,
         "store": store.measure,
         "rewrite": rewrite.measure,
+        "risk": risk.measure,
         "ticket": ticket.measure,
+        "home": home.measure,
+        "regroup": regroup.measure,
+        "sweep": sweep.measure,
+        "estate": estate.measure,
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(every))

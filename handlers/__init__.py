@@ -10,11 +10,18 @@ import re
 from slack_bolt import App
 
 from handlers.actions import FOLLOWUPS, Listeners
+from handlers.asking import BUTTONS, EXPORT, RETRY, QuestionListeners
+from handlers.digest_presses import ACTIONS as DIGEST_ACTIONS
+from handlers.digest_presses import VIEWS as DIGEST_VIEWS
+from handlers.digest_presses import DigestListeners
+from handlers.homes import HOME, HomeListeners
 from handlers.presses import FORMS, VERBS, TicketListeners
+from handlers.sweep_presses import SweepListeners
 
 COMMAND = "/iam-audit"
-VIEWS = ("audit.new", "ticket.new", *FORMS)
-OPTIONS = ("audit.new.entity", "audit.breakdown", "ticket.keep.services")
+VIEWS = ("audit.new", "ticket.new", *FORMS, *DIGEST_VIEWS)
+SWEEP_OPTIONS = ("sweep.audit", "sweep.ticket")
+OPTIONS = ("audit.new.entity", "audit.breakdown", "ticket.keep.services", *SWEEP_OPTIONS)
 ACTIONS = (
     "audit.breakdown",
     "audit.choose",
@@ -24,6 +31,13 @@ ACTIONS = (
     *FOLLOWUPS,
     *VERBS,
     *FORMS,
+    *DIGEST_ACTIONS,
+    "sweep.cancel",
+    "sweep.export",
+    "sweep.off",
+    *SWEEP_OPTIONS,
+    *HOME,
+    *BUTTONS,
 )
 
 
@@ -51,4 +65,37 @@ def register(app: App, on: Listeners) -> None:
     for action_id in FORMS:
         app.action(action_id)(of.on_form)
         app.view(action_id)(of.on_form_sent)
+    with_digests = DigestListeners(on)
+    for action_id, listener in (
+        ("digest.audit", with_digests.on_audit),
+        ("digest.ticket", with_digests.on_ticket),
+        ("digest.tickets", with_digests.on_several),
+        ("digest.keep", with_digests.on_keep),
+        ("digest.approve", with_digests.on_approve),
+        ("digest.edit", with_digests.on_edit),
+        ("digest.off", with_digests.on_off),
+    ):
+        app.action(action_id)(listener)
+    app.view("digest.new")(with_digests.on_form)
+    app.view("digest.keep")(with_digests.on_keep_sent)
+    app.view("digest.tickets")(with_digests.on_several_sent)
+    sweep = SweepListeners(on, of)
+    app.action("sweep.cancel")(sweep.on_cancel)
+    app.action("sweep.export")(sweep.on_export)
+    app.action("sweep.off")(sweep.on_off)
+    app.action("sweep.audit")(sweep.on_audit)
+    app.action("sweep.ticket")(sweep.on_ticket)
+    for action_id in SWEEP_OPTIONS:
+        app.options(action_id)(sweep.on_options)
+    home = HomeListeners(on, with_digests.open)
+    app.event("app_home_opened")(home.on_opened)
+    app.action("home.new")(on.on_shortcut)
+    app.action("home.refresh")(home.on_refresh)
+    app.action(re.compile(r"home\.ticket\.\d+"))(home.on_ticket)
+    app.action(re.compile(r"home\.audit\.\d+"))(home.on_audit)
+    app.action(re.compile(r"home\.keep_end\.\d+"))(home.on_keep_end)
+    app.action(re.compile(r"home\.digest(_new|\.\d+)"))(home.on_digest)
+    asked = QuestionListeners(on)
+    app.action(EXPORT)(asked.on_export)
+    app.action(RETRY)(asked.on_retry)
     app.action(re.compile(r".*"))(on.on_unknown_button)

@@ -8,12 +8,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http.client import HTTPException
 from typing import Any
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from advisor.edges.config import Config
+from advisor.edges.schedule import known
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +26,9 @@ _MOST = 5000
 
 _PASSING = {"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 """Words of Slack that say nothing of a group."""
+
+SILENT = (SlackApiError, OSError, HTTPException)
+"""A refusal, no answer, or half of one."""
 
 _EMAIL = re.compile(r"[^@\s<>]{1,64}@[^@\s<>]{1,255}")
 
@@ -52,6 +57,8 @@ class People:
     _groups: dict[str, tuple[datetime, frozenset[str]]] = field(default_factory=dict)
     _places: dict[str, Place] = field(default_factory=dict)
     _emails: dict[str, tuple[datetime, str]] = field(default_factory=dict)
+    _rooms: dict[str, tuple[datetime, frozenset[str]]] = field(default_factory=dict)
+    _names: dict[str, tuple[datetime, str]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def foreign(self, body: dict[str, Any]) -> bool:
@@ -185,6 +192,85 @@ class People:
         except NoAnswer:
             return False
         return bool(user) and not (user or {}).get("deleted")
+
+    def tags_of(self, user_id: str) -> tuple[str, ...]:
+        """The owner tags that mean this person: their Slack id and, where Slack shows it, their e-mail address."""
+        user = self._user(user_id) or {}
+        email = str((user.get("profile") or {}).get("email") or "")
+        return (user_id, email) if _EMAIL.fullmatch(email) else (user_id,)
+
+    def is_in(self, channel: str, user_id: str) -> bool:
+        """Whether a person is in a channel, remembered for minutes; False where Slack does not say."""
+        with self._lock:
+            held = self._rooms.get(channel)
+        if held is None or self._stale(held):
+            try:
+                found = self._in_room(channel)
+            except NoAnswer as error:  # nobody is known to be in it
+                log.info("members.unknown channel=%s error=%s", channel, error)
+                found = frozenset()
+            held = (self.clock(), found)
+            with self._lock:
+                if len(self._rooms) > _MOST:
+                    self._rooms.clear()
+                self._rooms[channel] = held
+        return user_id in held[1]
+
+    def member(self, channel: str, user_id: str) -> bool:
+        """Whether a person is in a channel, asked of Slack now. Raises NoAnswer where Slack is silent."""
+        return user_id in self._in_room(channel)
+
+    def _in_room(self, channel: str) -> frozenset[str]:
+        found: set[str] = set()
+        cursor = ""
+        while True:
+            try:
+                page = self.client.conversations_members(channel=channel, limit=1000, cursor=cursor or None)
+            except SlackApiError as error:
+                word = str(error.response.get("error"))
+                if word in {"channel_not_found", "missing_scope", "not_in_channel", "fetch_members_failed"}:
+                    return frozenset()
+                raise NoAnswer(word) from error
+            except Exception as error:
+                raise NoAnswer(type(error).__name__) from error
+            found |= set(page.get("members") or [])
+            cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                return frozenset(found)
+
+    def channel_name(self, channel: str) -> str:
+        """A channel's name, without its #; empty for a direct message, or where Slack does not say. Untrusted."""
+        if channel.startswith(("D", "U", "W")):
+            return ""
+        with self._lock:
+            held = self._names.get(channel)
+        if held and not self._stale(held):
+            return held[1]
+        try:
+            name = str(dict(self.client.conversations_info(channel=channel)["channel"]).get("name") or "")
+        except SILENT as error:  # a name is a convenience
+            log.info("channel.unknown channel=%s error=%s", channel, type(error).__name__)
+            name = ""
+        with self._lock:
+            if len(self._names) > _MOST:
+                self._names.clear()
+            self._names[channel] = (self.clock(), name)
+        return name
+
+    def permalink(self, channel: str, ts: str) -> str:
+        """Where a message stands, as an address that can be drawn; empty where Slack does not say."""
+        try:
+            answer = self.client.chat_getPermalink(channel=channel, message_ts=ts)
+        except SILENT as error:  # a link is a convenience; what links stands without it
+            log.info("permalink.unknown channel=%s error=%s", channel, type(error).__name__)
+            return ""
+        link = str(answer.get("permalink") or "")
+        return link if link.startswith(("https://", "http://")) and not set(link) & set("<>|") else ""
+
+    def zone(self, user_id: str) -> str:
+        """The time zone of a person, as an IANA name that this machine knows; UTC where there is none."""
+        name = str((self._user(user_id) or {}).get("tz") or "")
+        return name if known(name) else "UTC"
 
     def place(self, channel: str) -> str:
         """What kind of place a channel is: open, shared, not_joined, archived. Raises NoAnswer where Slack is silent.

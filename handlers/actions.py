@@ -17,7 +17,7 @@ from slack_bolt import Ack, BoltResponse
 from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient
 
-from advisor import audits, jobs, readings
+from advisor import audits, jobs, questions, readings
 from advisor.core.model import (
     TRACKED_DAYS,
     Asked,
@@ -30,7 +30,7 @@ from advisor.core.model import (
     Usage,
 )
 from advisor.desk import Desk
-from handlers import commands
+from handlers import commands, digest_commands, estate_words, sweep_commands
 from handlers.access import People
 from handlers.blocks import answers, forms
 from handlers.blocks.kit import Json, Message
@@ -153,6 +153,22 @@ class Listeners:
                 answer = self.once(f"trigger:{body['trigger_id']}", lambda: self._ask(parsed, body))
                 self.deliver.remember(int(answer["request"]), str(body.get("response_url") or ""))
                 ack()
+            case _:
+                self._of_the_estate(parsed, body, client)
+                ack()
+
+    def _of_the_estate(self, asked: estate_words.Estate, body: Body, client: WebClient) -> None:
+        """What concerns whole accounts: each is committed here, and a worker's after that."""
+        key = f"trigger:{body['trigger_id']}"
+        match asked:
+            case estate_words.DigestEvery() | estate_words.DigestWord():
+                digest_commands.on_command(self, body, client, asked)
+            case estate_words.SweepNow() | estate_words.SweepEvery() | estate_words.SweepOff():
+                sweep_commands.on_command(self, body, asked)
+            case estate_words.History() | estate_words.Org() | estate_words.Regroup():
+                answer = self.once(key, lambda: self._question(asked, body))
+                url = str(body.get("response_url") or "")
+                self.deliver.remember(int(answer["question"]), url, "question")
 
     def _ask(self, asked: Asked, body: Body) -> Json:
         request = self.desk.store.requests.add(
@@ -163,6 +179,13 @@ class Listeners:
             self.desk.clock(),
         )
         return {"request": request}
+
+    def _question(
+        self, asked: estate_words.History | estate_words.Org | estate_words.Regroup, body: Body
+    ) -> Json:
+        kind, words = estate_words.question(asked)
+        user, channel = str(body["user_id"]), str(body["channel_id"])
+        return {"question": questions.ask(self.desk, kind, user, channel, words)}
 
     def _ask_about(self, word: str, body: Body) -> None:
         """whoami, accounts, keeps and log export ask Slack or AWS, so they are answered by a worker."""

@@ -32,6 +32,9 @@ OPTIONAL = {
     "users:read.email": "an owner tag that holds an e-mail address names nobody",
 }
 
+_PROOFS = {"missing", "busy"}
+"""Errors that prove the permission: a made-up name was looked up, a credential report is still being made."""
+
 Line = tuple[str, bool, str]
 
 
@@ -131,10 +134,26 @@ def _aws(config: Config) -> Iterator[Line]:
     except AwsError as error:
         yield "AWS accounts", False, f"{error.call}: {error.message}"
         return
+    yield "AWS organisation", True, _organization(aws)
     for account in accounts:
         yield from _account(aws, account)
         if aws.writer.may_write:
             yield _write_role(aws, account)
+
+
+def _organization(aws: Aws) -> str:
+    """Whether `/iam-audit org` can be answered; nothing else needs an organisation, so that it cannot is no fault."""
+    no = "/iam-audit org (optional) cannot be answered"
+    try:
+        found, own = aws.organizations.describe(), aws.identity().account
+        if found is None:
+            return f"{no}: account {own} is in no organisation"
+        if found.management != own:
+            return f"{no}: AWS tells it to the management account alone, {found.management}"
+        root, limited = aws.organizations.root()
+    except AwsError as error:
+        return f"{no}: {error.call}: {error.message[:200]}"
+    return f"{found.id}/{root}" if limited else f"{no}: service control policies are not turned on at {root}"
 
 
 def _account(aws: Aws, account: Account) -> Iterator[Line]:
@@ -148,7 +167,7 @@ def _account(aws: Aws, account: Account) -> Iterator[Line]:
         try:
             probe()
         except AwsError as error:
-            refused = error.code != "missing"  # a made-up name that is looked up proves the permission
+            refused = error.code not in _PROOFS
             yield f"{name}: {error.call}", not refused, error.message[:200] if refused else ""
         else:
             yield f"{name}: {call}", True, ""
@@ -192,6 +211,9 @@ def _probes(aws: Aws, session: Session) -> list[tuple[str, Callable[[], object]]
             Arn=arn,
             ServiceNamespaces=["s3"],
         ),
+        asked("get_account_authorization_details", "iam:GetAccountAuthorizationDetails", MaxItems=1),
+        asked("generate_credential_report", "iam:GenerateCredentialReport"),
+        asked("get_credential_report", "iam:GetCredentialReport"),
         ("iam:ListRoles, ListUsers, ListGroups, ListPolicies", lambda: list(aws.listing(session))),
         *(
             asked(f"get_{k}", f"iam:Get{k.title()}", **{f"{k.title()}Name": none})

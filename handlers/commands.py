@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from advisor.core.arn import parse as parse_arn
 from advisor.core.arn import valid_name
 from advisor.core.model import TRACKED_DAYS, Asked, Granularity, Kind
+from handlers import estate_words
+from handlers.estate_words import Estate, Wrong
 
 KINDS = tuple(k.value for k in Kind)
 LONE = ("help", "whoami", "accounts", "keeps")
@@ -60,7 +62,7 @@ class UsageError:
     near: tuple[str, ...] = ()
 
 
-Parsed = Form | Lone | Tickets | Numbered | Asked | UsageError
+Parsed = Form | Lone | Tickets | Numbered | Asked | Estate | UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +85,29 @@ def parse(text: str, window_days: int = 90) -> Parsed:
         return UsageError(text, words[1], f"{first} stands alone.", (f"/iam-audit {first}",))
     if first in OTHERS:
         return _other(text, words)
+    if first in estate_words.FIRST:
+        return _estate(text, words, window_days)
     options, rest, error = _options(text, words)
     if error:
         return error
     return _entity(text, rest, options, window_days)
+
+
+def _estate(text: str, words: list[str], window_days: int) -> Parsed:
+    """sweep, digest, history, org, regroup."""
+
+    def entity(rest: list[str]) -> Asked | Wrong:
+        found = parse(" ".join(rest), window_days)
+        if isinstance(found, Asked):
+            return found
+        if isinstance(found, UsageError):
+            lines = [line.removeprefix("/iam-audit ") for line in found.near]
+            of_entities = [f"/iam-audit history {line}" for line in lines if isinstance(parse(line), Asked)]
+            return Wrong(found.wrong, found.hint, tuple(of_entities))
+        return Wrong(rest[0], "Say which entity, or which account:", ("/iam-audit history role DBAdminRole",))
+
+    found = estate_words.parse(words, entity)
+    return UsageError(text, found.word, found.hint, found.near) if isinstance(found, Wrong) else found
 
 
 def _other(text: str, words: list[str]) -> Parsed:
@@ -241,7 +262,9 @@ def _extra(text: str, rest: list[str]) -> UsageError:
 def _unknown(text: str, rest: list[str]) -> UsageError:
     """A first word that is none of ours: the nearest one, or the usual commands."""
     first = rest[0]
-    near = difflib.get_close_matches(first.casefold(), (*KINDS, *LONE, "tickets"), n=2, cutoff=0.6)
+    near = difflib.get_close_matches(
+        first.casefold(), (*KINDS, *LONE, *estate_words.FIRST, "tickets"), n=2, cutoff=0.6
+    )
     if near and valid_name(first):
         tail = f" {rest[1]}" if len(rest) > 1 and valid_name(rest[1]) else ""
         lines = tuple(f"/iam-audit {n}{(tail or f' {_EXAMPLE[n]}') if n in KINDS else ''}" for n in near)

@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from slack_sdk import WebClient
@@ -22,6 +24,7 @@ from advisor import jobs
 from advisor.core.model import Notice
 from advisor.desk import Desk
 from advisor.edges.chart import NoChart
+from handlers import uploads
 from handlers.access import NoAnswer, People
 from handlers.blocks.kit import Json, Message
 from handlers.draw import RUNGS, Draw
@@ -29,6 +32,9 @@ from handlers.draw import RUNGS, Draw
 log = logging.getLogger(__name__)
 
 LANE = "slack"
+
+HOMES = "homes"
+"""A lane of their own: hundreds of homes never keep a card waiting."""
 
 _PLAINER = {
     "invalid_blocks",
@@ -52,6 +58,9 @@ _ELSEWHERE = {
     "channel_type_not_supported": "not_joined",
     "team_access_not_granted": "shared",
 }
+_BY_URL = {"audit": "", "whoami": "", "accounts": "", "question": "question"}
+"""Families of private answers that go by a command's own URL, and what they are remembered under."""
+
 _GONE = {"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"}
 _PASSING = {
     "internal_error",
@@ -118,13 +127,14 @@ class Deliver:
     drawing: Draw
     client: WebClient
     _rungs: dict[str, int] = field(default_factory=dict)
-    _replies: dict[int, tuple[float, str]] = field(default_factory=dict)
+    _replies: dict[tuple[str, int], tuple[float, str]] = field(default_factory=dict)
     _held: dict[str, datetime] = field(default_factory=dict)  # kinds that Slack limits, and until when
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def remember(self, request_id: int, url: str) -> None:
+    def remember(self, row_id: int, url: str, family: str = "") -> None:
         """Keep a command's response_url in memory for its half hour: it lets a private answer into any channel.
 
+        The row is a request's, or of the family of surfaces that is named.
         It is a key of sorts, so it is never stored; after a restart the answer goes by direct message.
         """
         if not url:
@@ -132,7 +142,7 @@ class Deliver:
         with self._lock:
             if len(self._replies) > 1000:  # a bound, so that it cannot grow for ever
                 self._replies.clear()
-            self._replies[request_id] = (time.monotonic() + 1700, url)
+            self._replies[family, row_id] = (time.monotonic() + 1700, url)
 
     def beat(self) -> float | None:
         """Hand out everything that can be said now, one thing a card at a time."""
@@ -141,7 +151,8 @@ class Deliver:
             if self._held.get(notice.kind, now) > now:
                 continue
             root = notice.parent_id or notice.id
-            self.desk.lanes.submit(LANE, ("card", root), partial(self.send, notice.id), store.mail)
+            lane = HOMES if notice.kind == "home" else LANE
+            self.desk.lanes.submit(lane, ("card", root), partial(self.send, notice.id), store.mail)
         return None
 
     def send(self, notice_id: int) -> None:
@@ -296,11 +307,13 @@ class Deliver:
 
     def _by_response_url(self, notice: Notice, message: Message) -> bool:
         """Answer through the command's own URL where it is still good: it reaches any channel."""
-        if notice.surface not in {"audit.answer", "audit.elsewhere", "whoami", "accounts"}:
+        family, _, what = notice.surface.partition(".")
+        if family not in _BY_URL or what not in {"", "answer", "elsewhere"}:
             return False
-        key = notice.row_id if notice.surface.startswith("audit.") else -notice.row_id
+        # A request's own number; what is in no table has a made-up one below zero.
+        row_id = -notice.row_id if not what else notice.row_id
         with self._lock:
-            until, url = self._replies.get(key, (0.0, ""))
+            until, url = self._replies.get((_BY_URL[family], row_id), (0.0, ""))
         if not url or time.monotonic() > until:
             return False
         try:
@@ -323,6 +336,9 @@ class Deliver:
         if self.people.place(parent.sent_to) == "shared":
             self._no_file(notice, "the channel is shared with another company")
             return
+        if notice.surface == "sweep.files":
+            self._stream(notice, parent)
+            return
         try:
             found = self.drawing.files(notice)
         except NoChart as error:
@@ -344,8 +360,57 @@ class Deliver:
             return
         with store.transaction():
             store.outbox.sent(notice.id, parent.sent_to)
-            if notice.surface.startswith("audit.") and not self.drawing.is_picture(notice):
-                self._say_below(notice, "audit.exported")
+            family = notice.surface.partition(".")[0]
+            if family in {"audit", "question"} and not self.drawing.is_picture(notice):
+                self._say_below(notice, f"{family}.exported")
+
+    def _stream(self, notice: Notice, parent: Notice) -> None:
+        """Write the files of a sweep to disk and upload them from there, if this person may have them."""
+        store = self.desk.store
+        if word := self.people.refusal(notice.user):
+            with store.transaction():
+                store.outbox.drop(notice.id, "failed", word)
+                self.desk.store.outbox.add(
+                    "ephemeral",
+                    "refused",
+                    notice.row_id,
+                    channel=parent.sent_to,
+                    user=notice.user,
+                    now=self.desk.clock(),
+                    detail={"why": word},
+                )
+            return
+        store.outbox.sending(notice.id, self.desk.clock())
+        with TemporaryDirectory(prefix="iam-audit-") as folder:
+            written = self.drawing.sweeps.write(notice, Path(folder))
+            files = [
+                (path, f"IAM Audit sweep {notice.row_id} ({path.suffix[1:].upper()})")
+                for path in written.paths
+            ]
+            try:
+                uploads.send(self.client, parent.sent_to, parent.ts, files)
+            except Exception as error:  # read by refusal_of
+                self._file_refused(notice, refusal_of(error))
+                return
+        with store.transaction():
+            store.outbox.sent(notice.id, parent.sent_to)
+            self._say_below(notice, "sweep.exported", rows=str(written.rows), entities=str(written.entities))
+
+    def home(self, notice: Notice) -> None:
+        """Publish a person's App Home."""
+        store, now = self.desk.store, self.desk.clock()
+        until = self._held.get("home", now)
+        if until > now:  # Slack has just said so to another home of the same beat
+            store.outbox.later(notice.id, until)
+            return
+        store.outbox.sending(notice.id, now)
+        ready = self.drawing.homes.ready(notice, notice.rung)
+        if ready is None:
+            return
+        try:
+            self.drawing.homes.publish(self.client, ready)
+        except Exception as error:  # read by refusal_of
+            self._refused(notice, refusal_of(error))
 
     def _file_refused(self, notice: Notice, refusal: Refusal) -> None:
         if refusal.wait:
@@ -361,11 +426,11 @@ class Deliver:
         with store.transaction():
             store.outbox.drop(notice.id, "failed", why)
             family = notice.surface.partition(".")[0]
-            surface = "audit.chart" if self.drawing.is_picture(notice) else f"{family}.file_refused"
+            surface = f"{family}.{'chart' if self.drawing.is_picture(notice) else 'file_refused'}"
             self._say_below(notice, surface, why)
 
-    def _say_below(self, notice: Notice, surface: str, why: str = "") -> None:
-        detail = {"why": why, "of": "request" if notice.surface == "audit.csv" else "followup"}
+    def _say_below(self, notice: Notice, surface: str, why: str = "", **more: str) -> None:
+        detail = {"why": why, "of": "request" if notice.surface == "audit.csv" else "followup", **more}
         self.desk.store.outbox.add(
             "post",
             surface,
@@ -450,7 +515,7 @@ class Deliver:
             self.desk.store.outbox.drop(notice.id, "failed", why)
             return
         log.warning("notice.plainer notice=%d surface=%s why=%s", notice.id, notice.surface, why)
-        if notice.surface in {"audit.services", "audit.chart"}:
+        if notice.surface in {"audit.services", "audit.chart", "question.table", "question.chart"}:
             self._rungs[notice.surface] = min(notice.rung + 1, RUNGS[notice.surface])
         self.desk.store.outbox.lower(notice.id)
 
@@ -465,4 +530,5 @@ _HOW = {
     "update": Deliver.update,
     "ephemeral": Deliver.ephemeral,
     "upload": Deliver.upload,
+    "home": Deliver.home,
 }

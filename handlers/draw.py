@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from advisor import readings
+from advisor.core.estate import Question, Sweep
 from advisor.core.model import (
     TRACKED_DAYS,
     Account,
@@ -33,13 +34,30 @@ from handlers.access import NoAnswer, People
 from handlers.blocks import answers, audit, kit, thread
 from handlers.blocks.kit import Json, Message
 from handlers.blocks.view import AuditView
+from handlers.draw_digests import SURFACES as DIGESTS
+from handlers.draw_digests import DrawDigests
+from handlers.draw_home import DrawHome
+from handlers.draw_questions import SURFACES as QUESTIONS
+from handlers.draw_questions import DrawQuestions
+from handlers.draw_sweeps import SURFACES as SWEEPS
+from handlers.draw_sweeps import DrawSweeps
 from handlers.draw_tickets import SURFACES as TICKETS
 from handlers.draw_tickets import DrawTickets
 from handlers.files import File
 
 log = logging.getLogger(__name__)
 
-RUNGS = {"audit.card": 1, "ticket.card": 1, "audit.services": 2, "audit.chart": 1, "audit.followup": 2}
+RUNGS = {
+    "audit.card": 1,
+    "ticket.card": 1,
+    "digest.card": 1,
+    "sweep.card": 1,
+    "audit.services": 2,
+    "audit.chart": 1,
+    "audit.followup": 2,
+    "question.table": 2,
+    "question.chart": 1,
+}
 """How many plainer forms a surface has besides its richest; below the last one stands its bare text."""
 
 _BARS = 40
@@ -56,16 +74,29 @@ class Draw:
     desk: Desk
     people: People
     tickets: DrawTickets
+    sweeps: DrawSweeps
+    homes: DrawHome
+
+    @property
+    def digests(self) -> DrawDigests:
+        """What draws digests."""
+        return DrawDigests(self.desk, self.people, self.tickets)
 
     def metadata(self, notice: Notice) -> Json | None:
         """Slack metadata of a parent card: ids and a state, nothing private."""
         store = self.desk.store
-        found: Request | Ticket | None
+        found: Request | Ticket | Sweep | Question | None
         match notice.surface:
             case "audit.card":
                 found = store.requests.get(notice.row_id)
             case "ticket.card":
                 found = store.tickets.get(notice.row_id)
+            case "digest.card":
+                return self.digests.metadata(notice.row_id, notice.parent_id or notice.id)
+            case "sweep.card":
+                found = store.sweeps.get(notice.row_id)
+            case "question.card":
+                found = store.questions.get(notice.row_id)
             case _:
                 return None
         card = notice.parent_id or notice.id
@@ -79,6 +110,12 @@ class Draw:
             message = known(self, notice, rung)
         elif notice.surface in TICKETS:
             message = self.tickets.message(notice, rung)
+        elif notice.surface in DIGESTS:
+            message = self.digests.message(notice, rung)
+        elif notice.surface in SWEEPS:
+            message = self.sweeps.message(notice, rung)
+        elif notice.surface in QUESTIONS:
+            message = DrawQuestions(self.desk).message(notice, rung)
         else:
             return None
         if message and rung > RUNGS.get(notice.surface, 0):
@@ -118,12 +155,14 @@ class Draw:
         snapshot = snapshot or Snapshot(view.entity, report.created_at)
         asked = replace(view.request.asked, granularity=report.granularity)
         tag = snapshot.tag(view.owner_key)
+        summary = readings.judge(self.desk, report, snapshot, view.days)
         return replace(
             view,
             request=replace(view.request, asked=asked),
             report=report,
             snapshot=snapshot,
-            summary=readings.judge(self.desk, report, snapshot, view.days),
+            summary=summary,
+            risk=readings.weighed(self.desk, summary, snapshot),
             owner_tag=tag,
             owner_id=self.people.owner(tag),
         )
@@ -293,6 +332,12 @@ class Draw:
         """The files of an upload. Raises NoChart where a picture cannot be drawn."""
         if notice.surface == "ticket.files":
             return self.tickets.files(notice)
+        if notice.surface == "sweep.findings_files":
+            return self.sweeps.files(notice)
+        if notice.surface.startswith("question."):
+            return DrawQuestions(self.desk).files(notice)
+        if notice.surface == "digest.files":
+            return self.digests.files(notice)
         if notice.surface == "log.files":
             return [File("iam-audit-log.jsonl", "IAM Audit log", self.desk.store.log.lines().encode())]
         view = self._view_of(notice)
@@ -316,6 +361,8 @@ class Draw:
 
     def is_picture(self, notice: Notice) -> bool:
         """Whether an upload is a picture."""
+        if notice.surface == "question.picture":
+            return True
         followup = (
             self.desk.store.followups.get(notice.row_id) if notice.surface == "audit.followup" else None
         )

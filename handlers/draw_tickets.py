@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from slack_sdk.errors import SlackApiError
-
 from advisor import decisions, readings, tickets
 from advisor.core.model import Notice
 from advisor.core.removal import Ticket, TicketState
@@ -156,7 +154,7 @@ class DrawTickets:
             "entity": "of this entity",
         }
         told = ticket_answers.tickets(rows, titles[which])
-        links = [f"<{link}|ticket {v.ticket.id}>" for v in rows[:_LINKED] if (link := self._link(v.ticket))]
+        links = [f"<{link}|ticket {v.ticket.id}>" for v in rows[:_LINKED] if (link := self.link(v.ticket))]
         more = [kit.context(kit.fixed(f"Cards: {' · '.join(links)}"))] if links else []
         return Message(told.text, [*told.blocks, *more])
 
@@ -177,25 +175,21 @@ class DrawTickets:
             return ticket_private.no_such("ticket", notice.row_id)
         card = ticket.card(view)
         blocks = [b for b in card.payload()["blocks"] if b["type"] != "actions"]
-        link = self._link(view.ticket)
+        link = self.link(view.ticket)
         line = f"<{link}|Open its card> to decide. Only you see this." if link else "Only you see this."
         return Message(card.text, [*blocks, kit.context(kit.fixed(line))])
 
-    def _link(self, found: Ticket) -> str:
+    def link(self, found: Ticket) -> str:
+        """Where a ticket's card stands; empty where it is not posted, or Slack does not say."""
         card = self.desk.store.outbox.get(found.card_id) if found.card_id else None
         if card is None or not card.ts:
             return ""
-        try:
-            answer = self.people.client.chat_getPermalink(channel=card.sent_to, message_ts=card.ts)
-        except (SlackApiError, OSError):  # a link is a convenience; the answer stands without it
-            return ""
-        link = str(answer.get("permalink") or "")
-        return link if link.startswith(("https://", "http://")) and not set(link) & set("<>|") else ""
+        return self.people.permalink(card.sent_to, card.ts)
 
     def diff_is_there(self, notice: Notice, _rung: int) -> Message | None:
         """The diff was posted before: where it stands."""
         found = self.desk.store.tickets.get(notice.row_id)
-        link = self._link(found) if found else ""
+        link = self.link(found) if found else ""
         line = "The diff is in the ticket’s thread already."
         more = [kit.context(kit.fixed(f"<{link}|Open the card>"))] if link else []
         return Message(line, [kit.rich(kit.section(kit.text(line))), *more])

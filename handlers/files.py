@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from advisor.core.model import Finding, Granularity
@@ -69,12 +69,12 @@ def neutral(cell: str) -> str:
     return "'" + cell if cell.startswith(_FORMULA) else cell
 
 
-def as_csv(table: list[dict[str, str]]) -> bytes:
+def as_csv(table: list[dict[str, str]], columns: Sequence[str] = COLUMNS) -> bytes:
     """Comma-separated, UTF-8 with a mark so that spreadsheets read it right."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    writer.writerows([neutral(row[c]) for c in COLUMNS] for row in table)
+    writer.writerow(columns)
+    writer.writerows([neutral(row[c]) for c in columns] for row in table)
     return out.getvalue().encode("utf-8-sig")
 
 
@@ -85,10 +85,12 @@ def as_json(table: list[dict[str, str]]) -> bytes:
 
 def exports(view: AuditView) -> list[File]:
     """Both files of one request."""
-    table = rows(view)
-    stem = f"iam-audit-{view.request.id}"
-    title = f"IAM Audit {view.request.id}"
+    return of_rows(f"iam-audit-{view.request.id}", f"IAM Audit {view.request.id}", rows(view), COLUMNS)
+
+
+def of_rows(stem: str, title: str, table: list[dict[str, str]], columns: Sequence[str]) -> list[File]:
+    """The same rows as CSV and as JSON. `stem` and `title` are our own words."""
     return [
-        File(f"{stem}.csv", f"{title} (CSV)", as_csv(table)),
+        File(f"{stem}.csv", f"{title} (CSV)", as_csv(table, columns)),
         File(f"{stem}.json", f"{title} (JSON)", as_json(table)),
     ]

@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from advisor import audits, changes, decisions, followups, jobs, tickets
+from advisor import audits, changes, decisions, digests, followups, jobs, questions, sweeps, tickets
 from advisor.core.errors import AwsError
+from advisor.core.estate import Question, SweepState
 from advisor.core.lifecycle import Person, refusal
 from advisor.core.model import Account, Failure, Followup, Request
 from advisor.core.removal import Press, Ticket, TicketState, Verb
 from advisor.desk import Desk
+from handlers import sweep_intake
 from handlers.access import NoAnswer, People
+from handlers.digest_work import DigestWork
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +49,13 @@ class Intake:
             self._submit(lane, ("followup", followup.id), partial(self.follow, followup))
         jobs.tick(desk)
         self._tickets()
-        soon = [t for t in (desk.store.jobs.next_at(now), desk.store.tickets.next_at(now)) if t]
+        sweep_intake.beat(desk, self.people)
+        for question in desk.store.questions.due(now):
+            self._submit(questions.LANE, ("question", question.id), partial(self.answer, question))
+        tables = (desk.store.jobs, desk.store.tickets, desk.store.questions)
+        times = [table.next_at(now) for table in tables] + [sweeps.next_at(desk)]
+        soon = [t for t in times if t]
+        soon += DigestWork(desk, self.people).beat()
         return max(0.05, (min(soon) - desk.clock()).total_seconds()) if soon else None
 
     def _tickets(self) -> None:
@@ -179,6 +188,27 @@ class Intake:
                     detail={"why": refusal},
                 )
 
+    def answer(self, question: Question) -> None:
+        """Whether this person may ask, or press, then the answer. A question under way has been admitted."""
+        fresh = self.desk.store.questions.get(question.id)
+        if fresh is None or fresh.state.ended:
+            return
+        word = ""
+        if fresh.state is SweepState.QUEUED:
+            try:
+                word = self.people.refusal(fresh.user)
+            except NoAnswer:
+                if fresh.tries + 1 < jobs.TRIES:
+                    questions.later(self.desk, fresh)
+                    return
+                word = "unknown"
+            verb = f"{fresh.kind}.refused" if word else fresh.kind.value
+            self._log(fresh.user, verb, f"question {fresh.id}", why=word)
+        if word:
+            questions.refuse(self.desk, fresh, word)
+            return
+        questions.run(self.desk, fresh.id)
+
     def end_keep(self, keep_id: int, user: str, channel: str) -> None:
         """`keep end N`: its entity's owner or an approver, asked afresh."""
         store = self.desk.store
@@ -274,5 +304,6 @@ def housekeeping(desk: Desk) -> None:
     thinned = desk.store.reports.thin(now - timedelta(days=desk.config.iam_audit_retention_days))
     desk.store.deliveries.forget(now - timedelta(days=7))
     audits.refresh_listings(desk, LISTED_FOR)
+    digests.remind(desk)
     if thinned:
         log.info("reports.thinned count=%d", thinned)

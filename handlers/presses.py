@@ -5,15 +5,12 @@ A verb is committed before it is acknowledged; who may is asked of Slack afterwa
 
 from __future__ import annotations
 
-import logging
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from slack_bolt import Ack
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError
 
 from advisor import decisions, tickets
 from advisor.core.lifecycle import Person
@@ -23,8 +20,7 @@ from handlers.actions import Body, Listeners, row_of
 from handlers.blocks import answers, ticket_form, ticket_new, ticket_private
 from handlers.blocks.kit import Json, Message
 from handlers.intake import FRONT
-
-log = logging.getLogger(__name__)
+from handlers.opening import open_form
 
 VERBS = {
     "ticket.approve": Verb.APPROVE,
@@ -58,7 +54,7 @@ class TicketListeners:
             self.on.press(body, lambda: self.on.say(body, "no_result" if request else "old_card"))
             ack()
             return
-        self._open(client, body, request.id, request.report_id)
+        self.open_form(client, body, request.id, request.report_id)
         ack()
 
     def on_replan(self, ack: Ack, body: Body, client: WebClient) -> None:
@@ -73,10 +69,11 @@ class TicketListeners:
             self.on.press(body, lambda: self.on.say(body, "no_result" if found else "old_card"))
             ack()
             return
-        self._open(client, body, found.request_id, report.id)
+        self.open_form(client, body, found.request_id, report.id)
         ack()
 
-    def _open(self, client: WebClient, body: Body, request_id: int, report_id: int) -> None:
+    def open_form(self, client: WebClient, body: Body, request_id: int, report_id: int) -> None:
+        """Open the form of a new ticket from a stored report; a worker fills it."""
         user = str(body["user"]["id"])
         row = f"{request_id}:{report_id}"
 
@@ -96,23 +93,7 @@ class TicketListeners:
         self, client: WebClient, body: Body, callback: str, row: str, filled: Callable[[], Json]
     ) -> None:
         """Open at once as loading; a worker fills it."""
-        opened = client.views_open(
-            trigger_id=str(body["trigger_id"]), view=ticket_form.loading(callback, row)
-        )
-        view_id = str(opened["view"]["id"])
-
-        def fill() -> None:
-            try:
-                view = filled()
-            except NoAnswer:
-                view = ticket_form.turned_away(callback, row, answers.refused("unknown"))
-            except Exception:  # whatever fails, the person sees that it did, with a number for the operator
-                reference = f"e-{secrets.token_hex(2)}"
-                log.exception("form.failed ref=%s", reference)
-                view = ticket_form.broken(callback, row, reference)
-            _show(client, view_id, view)
-
-        self.on.desk.lanes.submit(FRONT, ("form", view_id), fill, self.on.desk.store.work)
+        open_form(self.on.desk, client, body, callback, row, filled)
 
     def on_new(self, ack: Ack, body: Body) -> None:
         """The form of a new ticket was sent: a draft is committed, a worker plans it."""
@@ -308,18 +289,3 @@ def _day(text: str) -> datetime | None:
         return datetime.strptime(text, "%Y-%m-%d").replace(hour=23, minute=59, tzinfo=UTC)
     except ValueError:
         return None
-
-
-def _show(client: WebClient, view_id: str, view: Json) -> None:
-    """Fill a form; a Slack that knows no alert block gets the same words as a section."""
-    try:
-        client.views_update(view_id=view_id, view=view)
-    except SlackApiError as error:
-        if error.response.get("error") not in {
-            "invalid_blocks",
-            "invalid_arguments",
-            "invalid_blocks_format",
-        }:
-            log.warning("form.lost error=%s", error.response.get("error"))
-            return
-        client.views_update(view_id=view_id, view=ticket_form.without_alerts(view))

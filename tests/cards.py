@@ -240,7 +240,7 @@ PICTURE = [
         "title": plain("Elsewhere"),
     }
 ]
-WORDS = "large_green_circle large_yellow_circle white_circle grey_question hourglass_flowing_sand raised_hand white_check_mark "
+WORDS = "large_green_circle large_yellow_circle white_circle grey_question key hourglass_flowing_sand raised_hand white_check_mark "
 WORDS += "leftwards_arrow_with_hook no_entry heavy_minus_sign warning rotating_light eyes lock"
 VOCABULARY = [
     rich(line(*(leaf for name in WORDS.split() for leaf in (emoji(name), said(" "))))),

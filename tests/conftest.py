@@ -86,6 +86,7 @@ def aws(seeded: tuple[Aws, story.World]) -> Iterator[Aws]:
     aws.jobs.clear()
     aws.hook = None
     yield aws
+    aws.knobs = Knobs()
     aws.hook = None
     aws.faults.clear()
 

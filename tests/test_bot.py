@@ -376,6 +376,7 @@ def test_check(demo: Demo, tmp_path: Path) -> None:
         "Slack app token",
         "database",
         "AWS identity",
+        "AWS organisation: o-",
         "AWS prod: iam:GetRole",
         "AWS prod: iam:ListPolicyVersions",
     ):
@@ -383,7 +384,9 @@ def test_check(demo: Demo, tmp_path: Path) -> None:
     assert "write role" not in ended.stdout, "none is set, so none is tried"
     assert not (tmp_path / "bot.db").exists()
     assert {
-        o for o in demo.aws.operations() if not o.startswith(("Get", "List", "Generate", "AssumeRole"))
+        o
+        for o in demo.aws.operations()
+        if not o.startswith(("Get", "List", "Describe", "Generate", "AssumeRole"))
     } == set()
 
 
@@ -396,7 +399,9 @@ def test_check_of_the_write_role(demo: Demo, tmp_path: Path) -> None:
     assert [line.split(": ")[0] for line in lines] == ["ok    AWS prod", "ok    AWS dev", "FAIL  AWS data"]
     assert f"role/{story.WRITE_ROLE}" in lines[-1]
     assert not [
-        o for o in demo.aws.operations() if not o.startswith(("Get", "List", "Generate", "AssumeRole"))
+        o
+        for o in demo.aws.operations()
+        if not o.startswith(("Get", "List", "Describe", "Generate", "AssumeRole"))
     ]
     entered = [c.params for c in demo.aws.calls if c.params.get("RoleArn", "").endswith(story.WRITE_ROLE)]
     nothing = {"Effect": "Deny", "Action": "*", "Resource": "*"}

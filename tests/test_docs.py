@@ -14,13 +14,16 @@ from typing import Any
 import pytest
 
 import handlers
-from advisor.core import errors, lifecycle, report
+from advisor.core import errors, lifecycle, report, risk
+from advisor.core.escalation import WAYS
+from advisor.core.estate import Cadence, PostingState
 from advisor.core.model import Entity, Finding, Kind, RequestState, Usage, Verdict, Why
+from advisor.core.privileged import PRIVILEGED
 from advisor.core.removal import Kept, Operation, Step, TicketState, Verb
 from advisor.edges.aws import writer
 from advisor.edges.config import Config
-from handlers import access, check, commands
-from handlers.blocks import answers, ticket_words, words
+from handlers import access, check, commands, estate_words
+from handlers.blocks import answers, question_history, question_org, ticket_words, words
 from handlers.files import COLUMNS
 from tests.sandbox import world
 
@@ -110,6 +113,7 @@ def test_every_option_is_documented(option: str) -> None:
 
 def test_what_is_documented_can_be_typed() -> None:
     """Every command of the document is understood, with every option."""
+    questions = {"history role NAME", "history", "org"}
     examples = {"NAME": "DBAdminRole", "ARN": "arn:aws:iam::111111111111:role/DBAdminRole", "N": "12"}
     lines = [word for cells in rows("docs/commands.md", "Commands") for word in code(cells[0])]
     typed = [line.removeprefix(handlers.COMMAND) for line in lines if line.startswith(handlers.COMMAND)]
@@ -118,13 +122,25 @@ def test_what_is_documented_can_be_typed() -> None:
         f"{word} N" for word in commands.NUMBERED
     ]
     more = {"ARN", "", "tickets", "tickets role NAME", "log export", *of_tickets}
-    assert {t.strip() for t in typed} == {f"{k} NAME" for k in commands.KINDS} | {*commands.LONE} | more
+    more |= {"regroup"}
+    assert {t.strip() for t in typed} == {f"{k} NAME" for k in commands.KINDS} | {
+        *commands.LONE
+    } | more | questions
     for line in typed:
         typed_words = [examples.get(w, w) for w in line.split()]
         assert not isinstance(commands.parse(" ".join(typed_words)), commands.UsageError), line
     for option in extra:
         words = option.replace("1..400", "400").replace("ALIAS", "prod").replace("=ID", "=111111111111")
         assert not isinstance(commands.parse(f"role DBAdminRole {words}"), commands.UsageError), option
+
+
+def test_every_way_to_schedule_a_digest_is_documented() -> None:
+    """Each word of the grammar, in a line that can be typed."""
+    lines = [next(iter(code(cells[0])), "") for cells in rows("docs/commands.md", "Digests")]
+    typed = [line.removeprefix(f"{handlers.COMMAND} ") for line in lines if line]
+    assert not [t for t in typed if isinstance(commands.parse(t), commands.UsageError)]
+    words_ = {t.split()[1] for t in typed if " " in t}
+    assert words_ == {*estate_words.DIGEST_WORDS, *Cadence}
 
 
 @pytest.mark.parametrize("name", sorted({*handlers.ACTIONS, *handlers.VIEWS, *handlers.OPTIONS}))
@@ -135,12 +151,21 @@ def test_every_id_is_documented(name: str) -> None:
 
 def test_no_button_is_documented_that_is_not_there() -> None:
     """The table of buttons is the table of handlers."""
-    parts = ("The card", "The card of a ticket")
+    parts = (
+        "The card",
+        "The card of a question",
+        "The card of a ticket",
+        "The card of a sweep",
+        "The card of a digest",
+        "App Home",
+    )
     shown = [w for part in parts for cells in rows("docs/commands.md", part) for w in code(cells[1])]
     assert sorted(shown) == sorted({*handlers.ACTIONS})
 
 
-@pytest.mark.parametrize("word", [*COLUMNS, *Usage, *Verdict])
+@pytest.mark.parametrize(
+    "word", [*COLUMNS, *question_org.COLUMNS, *question_history.COLUMNS, *Usage, *Verdict]
+)
 def test_the_files_are_documented(word: str) -> None:
     """Columns, and the words that stand in them."""
     assert str(word) in code(read("docs/commands.md"))
@@ -163,6 +188,27 @@ def test_every_reason_is_explained(finding: tuple[Why, str]) -> None:
     """In the words that stand on the card and in the files."""
     said = words.why(Finding("s3", Usage.NEVER, Verdict.KEEP, finding[0], detail=finding[1]))
     assert said in [cells[0] for cells in rows("docs/why.md", "What could go, and what stays")]
+
+
+# -- risk ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_scale_is_the_code_s() -> None:
+    """Every class and access level with its number, heaviest first."""
+    told = [
+        cells[:2] for cells in rows("docs/risk.md", "The scale") if cells[1].isdigit() and len(cells) == 3
+    ]
+    assert told == [[reach.value, str(weight)] for reach, weight in risk.BASE.items()]
+    for reach, examples in ((c[0], c[2]) for c in rows("docs/risk.md", "The scale") if len(c) == 3):
+        for name in code(examples):
+            service, _, action = name.partition(":")
+            assert PRIVILEGED[service][action] == reach
+
+
+def test_every_known_escalation_is_documented() -> None:
+    """What it takes, and what it could do, in the card's words."""
+    told = [(code(cells[0]), cells[2]) for cells in rows("docs/risk.md", "Known escalations")][1:]
+    assert told == [(set(w.names), w.escalation.could.removeprefix("could ")) for w in WAYS]
 
 
 # -- Slack -----------------------------------------------------------------------------------------------------------
@@ -206,8 +252,9 @@ def spread(names: set[str], slot: str) -> set[str]:
 
 
 def readers() -> str:
-    """The code that calls AWS to read: everything but the one module that writes."""
-    paths = [p for p in sorted(ROOT.glob("advisor/edges/aws/*.py")) if p.name != "writer.py"]
+    """The code that calls AWS to read with the read role: not what writes, nor what the own identity alone asks."""
+    others = {"writer.py", "organizations.py"}
+    paths = [p for p in sorted(ROOT.glob("advisor/edges/aws/*.py")) if p.name not in others]
     return "\n".join(path.read_text("utf-8") for path in paths)
 
 
@@ -237,10 +284,14 @@ def test_check_tests_every_permission_of_the_read_policy() -> None:
 
 
 def test_the_bots_own_permissions() -> None:
-    """Entering the read role by its default name, and listing accounts; asking who one is needs none (STS API)."""
+    """Entering the roles by their default names, listing accounts, reports on the organisation; who one is needs none."""
     named = set(re.findall(r'"((?:sts|organizations):[A-Za-z]+)"', source("advisor/edges/aws/*.py")))
-    enter, listing = policy("docs/iam-bot-policy.json")
-    assert named - {"sts:GetCallerIdentity"} == {enter["Action"], listing["Action"]}
+    named |= set(re.findall(r'"(iam:[A-Za-z]+)"', read("advisor/edges/aws/organizations.py")))
+    enter, listing, asking = policy("docs/iam-bot-policy.json")
+    assert named - {"sts:GetCallerIdentity"} == {enter["Action"], listing["Action"], *asking["Action"]}
+    assert asking["Action"] == sorted(set(asking["Action"])), "each once, in order"
+    assert {*asking["Action"], listing["Action"]} == set(world.OWN_ACTIONS)
+    assert not [a for a in asking["Action"] if not re.match(r"[a-z]+:(Generate|Get|List|Describe)", a)]
     read_role = Config.model_fields["iam_audit_read_role"].default
     assert enter["Resource"] == [f"arn:aws:iam::*:role/{r}" for r in (read_role, world.WRITE_ROLE)]
     (trust,) = policy("docs/iam-read-trust.json")
@@ -399,15 +450,16 @@ def test_nothing_that_writes_is_allowed() -> None:
     """An audit changes nothing in AWS, and could not."""
     for action in read_policy():
         assert fnmatch.filter([action], "iam:[GL]*"), action
-    assert [a for a in read_policy() if a.startswith("iam:Generate")] == [
-        "iam:GenerateServiceLastAccessedDetails"
-    ]
+    assert {a for a in read_policy() if a.startswith("iam:Generate")} == {
+        "iam:GenerateCredentialReport",
+        "iam:GenerateServiceLastAccessedDetails",
+    }
 
 
 def test_every_permission_is_explained() -> None:
     """In docs/iam.md, each once and no other."""
     shown = {w for cells in rows("docs/iam.md", "What each call is for") for w in code(cells[0])}
-    assert shown == read_policy()
+    assert shown == read_policy() | set(policy("docs/iam-bot-policy.json")[2]["Action"])
     assert {"sts:AssumeRole", "organizations:ListAccounts"} <= code(read("docs/iam.md"))
 
 
@@ -428,13 +480,19 @@ def error_codes() -> set[str]:
 def test_every_fault_is_documented() -> None:
     """With what it means and what helps, and no code that is none."""
     assert len(error_codes()) > 12
-    parts = ("Why an audit fails", "Why a ticket stops")
+    parts = (
+        "Why an audit fails",
+        "Why a question has no answer",
+        "Why a ticket stops",
+        "Why a sweep reads less",
+        "Why a digest fails",
+    )
     shown = [w for part in parts for cells in rows("docs/operations.md", part) for w in code(cells[0])]
-    assert sorted(shown) == sorted(error_codes())
+    assert sorted(set(shown)) == sorted(error_codes())
 
 
-@pytest.mark.parametrize("state", [*RequestState, *TicketState])
-def test_every_state_is_documented(state: RequestState | TicketState) -> None:
+@pytest.mark.parametrize("state", [*RequestState, *TicketState, *PostingState])
+def test_every_state_is_documented(state: RequestState | TicketState | PostingState) -> None:
     """In the words that stand in the database."""
     assert str(state) in code(read("docs/operations.md").replace(" → ", "` → `"))
 

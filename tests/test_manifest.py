@@ -77,12 +77,12 @@ def test_the_hint_is_the_grammar() -> None:
 
 
 def test_it_listens_to_nothing_else() -> None:
-    """Socket Mode with buttons and forms; no events, no home tab, no addresses to call."""
+    """Socket Mode with buttons and forms; that a home is looked at is the only event; no addresses to call."""
     settings, home = MANIFEST["settings"], MANIFEST["features"]["app_home"]
     assert settings["socket_mode_enabled"]
     assert settings["interactivity"] == {"is_enabled": True}
-    assert "event_subscriptions" not in settings
-    assert not home["home_tab_enabled"]
+    assert settings["event_subscriptions"] == {"bot_events": ["app_home_opened"]}
+    assert home["home_tab_enabled"], "without it views.publish answers not_enabled"
     assert home["messages_tab_enabled"], "results come by direct message where a channel cannot take them"
     assert not home["messages_tab_read_only_enabled"], "commands can be typed there"
     assert "redirect_urls" not in MANIFEST["oauth_config"]

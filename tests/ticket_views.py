@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from advisor.core.escalation import WAYS
 from advisor.core.model import Account, Entity, Failure, Finding, Kind, Usage, Verdict, Why
 from advisor.core.removal import (
     DENY_ALL,
@@ -190,6 +191,9 @@ PLANS = {
     "everything": _everything(),
     "hostile": _everything(HOSTILE),
     "long": _everything(LONG),
+    "closes": replace(SMALL, closes=tuple(w.escalation for w in WAYS[17:20])),
+    "closes_all": replace(SMALL, closes=tuple(w.escalation for w in WAYS)),
+    "closes_hostile": replace(_everything(HOSTILE), closes=tuple(w.escalation for w in WAYS)),
     "shared": _shared(),
     "shared_hostile": _shared(HOSTILE),
     "quarantine": _quarantine(),

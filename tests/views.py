@@ -21,6 +21,7 @@ from advisor.core.model import (
     Snapshot,
 )
 from advisor.core.report import Rules, summarise
+from advisor.core.risk import weigh
 from handlers.blocks.view import AuditView
 from tests.worlds import ACCOUNT, NOW, SmallCatalogue, ago, allow, document, entity, policy, report, service
 
@@ -62,9 +63,9 @@ def done(
         granularity=granularity,
         **{k: more.pop(k) for k in ("not_asked", "served_from_store") if k in more},
     )
-    return AuditView(
-        request, account, NOW, shot.entity, made, shot, summarise(made, shot, rules, catalogue), **more
-    )  # type: ignore[arg-type]
+    summary = summarise(made, shot, rules, catalogue)
+    risk = weigh(summary, shot, catalogue)
+    return AuditView(request, account, NOW, shot.entity, made, shot, summary, risk, **more)  # type: ignore[arg-type]
 
 
 def _role(text: str = "") -> AuditView:

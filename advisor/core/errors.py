@@ -5,6 +5,9 @@ AuditError
 ├── StoreError             the database cannot be used
 │   ├── NewerDatabase      it was written by a newer release
 │   └── Held               another process holds it
+├── WorkerLost             the process that did a part of the work died: the part is to be done again
+├── Unanswered             a question has no answer: why, as a failure
+├── NotYet                 a question needs more time: when to look again
 └── AwsError               a call to AWS gave no answer that can be used
     ├── Refused            not allowed: names the permission and who was refused
     ├── Missing            no such entity, or no such report job in this session
@@ -18,6 +21,8 @@ AuditError
 """
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 from advisor.core.model import Failure
 
@@ -44,6 +49,28 @@ class NewerDatabase(StoreError):
 
 class Held(StoreError):
     """Another process holds the database."""
+
+
+class WorkerLost(AuditError):
+    """Another process, or a cluster, went away before it gave its answer."""
+
+
+class Unanswered(AuditError):
+    """A question has no answer, and asking again alone will not bring one."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.code)
+        self.failure = failure
+
+
+class NotYet(AuditError):
+    """A question is to be looked at again after `pause`, knowing `notes`; at its deadline it failed by `late`."""
+
+    def __init__(self, pause: timedelta, notes: dict[str, str], late: Failure) -> None:
+        super().__init__(late.code)
+        self.pause = pause
+        self.notes = notes
+        self.late = late
 
 
 class AwsError(AuditError):
@@ -81,7 +108,7 @@ class Refused(AwsError):
 
 
 class Missing(AwsError):
-    """AWS said NoSuchEntity."""
+    """AWS said NoSuchEntity, or that there is no credential report (any more)."""
 
     code = "missing"
 
@@ -117,7 +144,7 @@ class Expired(Transient):
 
 
 class Busy(Transient):
-    """AWS said EntityTemporarilyUnmodifiable or ConcurrentModification: nothing was written."""
+    """AWS said EntityTemporarilyUnmodifiable or ConcurrentModification (nothing was written), or ReportInProgress."""
 
     code = "busy"
 

@@ -390,7 +390,7 @@ class Notice:
     """A row of the outbox: something to say in Slack, by id, rendered late."""
 
     id: int
-    kind: str  # post | update | ephemeral | upload | view
+    kind: str  # post | update | ephemeral | upload | home
     surface: str  # what is drawn, e.g. audit.card
     row_id: int  # of what
     channel: str

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from advisor.core.arn import parse
+from advisor.core.escalation import Escalation, closes
 from advisor.core.evaluate import disagreements
 from advisor.core.model import Kind, Policy, PolicyKind, Report
 from advisor.core.offer import QUARANTINE, cut_of
@@ -95,6 +96,7 @@ def make(
         stays=tuple(f for f in offered.findings if f.service not in services),
         left=(*left, *maker.still_granted(edits, services)),
         asked=tuple(c for c in chosen if c.asks),
+        closes=maker.closes(edits),
     )
 
 
@@ -343,6 +345,12 @@ class _Maker:
                 a for a in sorted(cut) if a.startswith(f"{service}:") and a.partition(":")[2] not in still
             ]
         return tuple(sorted(had - has)), tuple(lost)
+
+    def closes(self, edits: tuple[Edit, ...]) -> tuple[Escalation, ...]:
+        """The known escalations that all documents together leave open now and no longer afterwards."""
+        own = (self._standing.entity.arn, *self._standing.attached)
+        before, after = ([p.text for p in self._all(e)] for e in ((), edits))
+        return closes(before, after, own)
 
     def _all(self, edits: tuple[Edit, ...]) -> list[Policy]:
         """Every document that grants something to the entity, as it will be."""

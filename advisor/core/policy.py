@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
-from advisor.core.model import Policy
+from advisor.core.model import Grant, Policy, PolicyKind
 
 PASSING = {
     "bedrock-agentcore": ("PassCapacityProvider",),
@@ -46,12 +46,22 @@ class Catalogue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement, read with single values as lists. `blanket`: any resource, no condition."""
+    """One statement, read with single values as lists. `resources` is empty where it has none, or NotResource.
+
+    `passed_to` are the services that iam:PassedToService names, where nothing else is a condition.
+    """
 
     allow: bool
     actions: tuple[str, ...]
     not_actions: tuple[str, ...]
-    blanket: bool
+    resources: tuple[str, ...]
+    conditional: bool
+    passed_to: tuple[str, ...] = ()
+
+    @property
+    def blanket(self) -> bool:
+        """Whether it speaks of any resource, unconditionally."""
+        return "*" in self.resources and not self.conditional
 
     def services(self, catalogue: Catalogue) -> frozenset[str]:
         """The services of which this statement names at least one action."""
@@ -80,8 +90,12 @@ class Statement:
         return any(matches(p, action) for p in self.actions)
 
 
+@lru_cache(maxsize=256)
 def statements(text: str) -> tuple[Statement, ...]:
-    """The statements of a policy document. Raises ValueError where the text is no JSON object."""
+    """The statements of a policy document. Raises ValueError where the text is no JSON object.
+
+    Remembered: a report asks the same few documents once for every service.
+    """
     document = json.loads(text.lstrip("\ufeff"))
     if not isinstance(document, dict):
         raise ValueError("a policy document is a JSON object")
@@ -93,8 +107,21 @@ def _statement(raw: dict[str, object]) -> Statement:
         allow=raw.get("Effect") == "Allow",
         actions=tuple(str(a) for a in _listed(raw.get("Action"))),
         not_actions=tuple(str(a) for a in _listed(raw.get("NotAction"))),
-        blanket="*" in _listed(raw.get("Resource")) and not raw.get("Condition"),
+        resources=tuple(str(r) for r in _listed(raw.get("Resource"))),
+        conditional=bool(raw.get("Condition")),
+        passed_to=_passed_to(raw.get("Condition")),
     )
+
+
+def _passed_to(condition: object) -> tuple[str, ...]:
+    """The values of a condition that is this one only, which compares for equality."""
+    if not isinstance(condition, dict) or len(condition) != 1:
+        return ()
+    operator, keys = next(iter(condition.items()))
+    if operator not in {"StringEquals", "StringLike"} or not isinstance(keys, dict) or len(keys) != 1:
+        return ()
+    key, values = next(iter(keys.items()))
+    return tuple(str(v) for v in _listed(values)) if str(key).lower() == "iam:passedtoservice" else ()
 
 
 def _listed(value: object) -> list[object]:
@@ -135,6 +162,33 @@ def services_granted(policies: Iterable[Policy], catalogue: Catalogue) -> dict[s
                 if policy.name not in names:
                     names.append(policy.name)
     return {s: tuple(names) for s, names in sorted(granted.items()) if s not in denied}
+
+
+def grants(
+    policies: Iterable[Policy], services: Iterable[str], allowed_by: Callable[[str], frozenset[str]]
+) -> dict[str, tuple[Grant, ...]]:
+    """Which policies allow each of these services, as ListPoliciesGrantingServiceAccess says it.
+
+    Each document is judged by itself: a Deny in another one hides nothing. Only inline policies name the group that a
+    user has them through. `allowed_by` is `allowed_services` of a text, which the caller may remember.
+    """
+    found: dict[str, set[Grant]] = {service: set() for service in services}
+    for policy in policies:
+        inline = policy.kind is PolicyKind.INLINE
+        grant = Grant(policy.name, policy.kind, policy.arn, policy.group if inline else "")
+        for service in allowed_by(policy.text) & found.keys():
+            found[service].add(grant)
+    return {s: tuple(sorted(g, key=lambda g: (g.kind, g.policy, g.group))) for s, g in found.items()}
+
+
+def allowed_services(text: str, catalogue: Catalogue) -> frozenset[str]:
+    """Services that one document allows and does not itself deny whole; none where it cannot be read."""
+    try:
+        read = statements(text)
+    except ValueError:
+        return frozenset()
+    allowed = frozenset(x for s in read if s.allow for x in s.services(catalogue))
+    return allowed - frozenset(x for s in read if not s.allow for x in s.whole_services(catalogue))
 
 
 def denied_above(policies: Iterable[Policy], catalogue: Catalogue) -> frozenset[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from advisor.core.escalation import Escalation
 from advisor.core.model import Entity, Failure, Finding, aws_owned
 from advisor.core.rewrite import Change, Cut
 
@@ -225,6 +226,7 @@ class Plan:
     stays: tuple[Finding, ...] = ()
     left: tuple[Left, ...] = ()
     asked: tuple[Candidate, ...] = ()  # what a person ticked although the report alone does not say so
+    closes: tuple[Escalation, ...] = ()  # known escalations that are open before and not after
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -139,6 +139,95 @@ CREATE TABLE keep (
 CREATE INDEX keep_standing ON keep (entity_id, until) WHERE ended_at IS NULL;
 """
 
+_ESTATE = """
+CREATE TABLE schedule (
+    id INTEGER PRIMARY KEY, what TEXT NOT NULL, user TEXT NOT NULL, channel TEXT NOT NULL, cadence TEXT NOT NULL,
+    day TEXT NOT NULL, at TEXT NOT NULL, zone TEXT NOT NULL, due_at TEXT NOT NULL, created_at TEXT NOT NULL,
+    accounts TEXT NOT NULL DEFAULT '[]', tag TEXT NOT NULL DEFAULT '', severity TEXT NOT NULL DEFAULT '',
+    mention TEXT NOT NULL DEFAULT '[]', quiet INTEGER NOT NULL DEFAULT 0, last_at TEXT, ended_at TEXT,
+    ended_by TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX schedule_due ON schedule (due_at) WHERE ended_at IS NULL;
+CREATE TABLE sweep (
+    id INTEGER PRIMARY KEY, user TEXT NOT NULL, channel TEXT NOT NULL, asked TEXT NOT NULL, state TEXT NOT NULL,
+    created_at TEXT NOT NULL, next_at TEXT NOT NULL, accounts TEXT NOT NULL DEFAULT '[]',
+    schedule_id INTEGER NOT NULL DEFAULT 0, silent INTEGER NOT NULL DEFAULT 0, begun_at TEXT, ended_at TEXT,
+    card_id INTEGER REFERENCES notice(id), drawn_at TEXT, revision INTEGER NOT NULL DEFAULT 0,
+    stop_by TEXT NOT NULL DEFAULT '', by TEXT NOT NULL DEFAULT '', tries INTEGER NOT NULL DEFAULT 0, failure TEXT
+);
+CREATE INDEX sweep_unfinished ON sweep (state) WHERE state IN ('queued', 'running');
+CREATE TABLE sweep_account (
+    sweep_id INTEGER NOT NULL REFERENCES sweep(id), account TEXT NOT NULL, alias TEXT NOT NULL, state TEXT NOT NULL,
+    total INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,
+    gone INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0, rate REAL NOT NULL DEFAULT 0,
+    box REAL NOT NULL DEFAULT 0,
+    begun_at TEXT, ended_at TEXT, next_at TEXT, failure TEXT, facts TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (sweep_id, account)
+) WITHOUT ROWID;
+CREATE TABLE sweep_entity (
+    sweep_id INTEGER NOT NULL REFERENCES sweep(id), account TEXT NOT NULL,
+    entity_id INTEGER NOT NULL REFERENCES entity(id), state TEXT NOT NULL DEFAULT 'queued',
+    snapshot_id INTEGER REFERENCES snapshot(id), report_id INTEGER REFERENCES report(id),
+    tries INTEGER NOT NULL DEFAULT 0, failure TEXT,
+    PRIMARY KEY (sweep_id, account, entity_id)
+) WITHOUT ROWID;
+CREATE INDEX sweep_entity_state ON sweep_entity (sweep_id, account, state);
+CREATE INDEX sweep_entity_of_snapshot ON sweep_entity (snapshot_id);
+CREATE INDEX sweep_entity_of_report ON sweep_entity (report_id);
+CREATE TABLE posting (
+    id INTEGER PRIMARY KEY, schedule_id INTEGER NOT NULL REFERENCES schedule(id), due_at TEXT NOT NULL,
+    since_at TEXT NOT NULL, state TEXT NOT NULL, created_at TEXT NOT NULL, next_at TEXT NOT NULL,
+    sweep_id INTEGER REFERENCES sweep(id), card_id INTEGER REFERENCES notice(id), revision INTEGER NOT NULL DEFAULT 0,
+    tries INTEGER NOT NULL DEFAULT 0, said TEXT NOT NULL DEFAULT '', by TEXT NOT NULL DEFAULT '', failure TEXT,
+    UNIQUE (schedule_id, due_at)
+);
+CREATE INDEX posting_unfinished ON posting (next_at) WHERE state IN ('due', 'collecting');
+CREATE TABLE digest_order (
+    id INTEGER PRIMARY KEY, verb TEXT NOT NULL, user TEXT NOT NULL, channel TEXT NOT NULL, row_id INTEGER NOT NULL,
+    words TEXT NOT NULL, created_at TEXT NOT NULL, next_at TEXT NOT NULL, tries INTEGER NOT NULL DEFAULT 0,
+    state TEXT NOT NULL DEFAULT 'queued', outcome TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX digest_order_due ON digest_order (next_at) WHERE state = 'queued';
+CREATE TABLE question (
+    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, user TEXT NOT NULL, channel TEXT NOT NULL, words TEXT NOT NULL,
+    state TEXT NOT NULL, created_at TEXT NOT NULL, next_at TEXT NOT NULL, deadline_at TEXT NOT NULL,
+    card_id INTEGER REFERENCES notice(id), revision INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0,
+    result TEXT NOT NULL DEFAULT '', failure TEXT
+);
+CREATE INDEX question_due ON question (next_at) WHERE state IN ('queued', 'running');
+CREATE TABLE score (
+    report_id INTEGER PRIMARY KEY REFERENCES report(id), entity_id INTEGER NOT NULL REFERENCES entity(id),
+    account TEXT NOT NULL, at TEXT NOT NULL, newest INTEGER NOT NULL DEFAULT 1, granted INTEGER NOT NULL,
+    used INTEGER NOT NULL, stale INTEGER NOT NULL, untracked INTEGER NOT NULL, could_go INTEGER NOT NULL,
+    risk INTEGER NOT NULL, heaviest INTEGER NOT NULL DEFAULT 0, privileged INTEGER NOT NULL, privileged_used INTEGER NOT NULL,
+    young INTEGER NOT NULL, protected INTEGER NOT NULL, best TEXT NOT NULL
+);
+CREATE INDEX score_of_entity ON score (entity_id, at);
+CREATE INDEX score_worst ON score (account, risk DESC, could_go DESC) WHERE newest = 1;
+ALTER TABLE snapshot ADD COLUMN digest TEXT NOT NULL DEFAULT '';
+CREATE TABLE home (
+    user TEXT PRIMARY KEY, opened_at TEXT NOT NULL, notice_id INTEGER NOT NULL REFERENCES notice(id),
+    published_at TEXT, drawn TEXT NOT NULL DEFAULT '', hash TEXT NOT NULL DEFAULT '',
+    approver INTEGER NOT NULL DEFAULT 0, tags TEXT NOT NULL DEFAULT '[]'
+) WITHOUT ROWID;
+CREATE TABLE tag (
+    entity_id INTEGER NOT NULL REFERENCES entity(id), key TEXT NOT NULL, value TEXT NOT NULL COLLATE NOCASE,
+    PRIMARY KEY (entity_id, key)
+) WITHOUT ROWID;
+CREATE INDEX tag_value ON tag (key, value);
+INSERT OR IGNORE INTO tag SELECT s.entity_id, json_extract(t.value, '$[0]'), json_extract(t.value, '$[1]')
+    FROM snapshot s, json_each(s.facts, '$.tags') t
+    WHERE s.id = (SELECT max(id) FROM snapshot WHERE entity_id = s.entity_id);
+CREATE TRIGGER snapshot_tags AFTER INSERT ON snapshot BEGIN
+    DELETE FROM tag WHERE entity_id = NEW.entity_id;
+    INSERT OR IGNORE INTO tag SELECT NEW.entity_id, json_extract(value, '$[0]'), json_extract(value, '$[1]')
+        FROM json_each(NEW.facts, '$.tags');
+END;
+CREATE INDEX ticket_people ON ticket (state, advice, requesters);
+CREATE INDEX request_of_user ON request (user);
+CREATE INDEX sweep_account_newest ON sweep_account (account, sweep_id);
+"""
+
 
 @migrations()
 def m001_audits(db: Database) -> None:
@@ -152,6 +241,13 @@ def m001_audits(db: Database) -> None:
 def m002_tickets(db: Database) -> None:
     """Tickets with their approvals, the journal of writes, pressed verbs and keeps."""
     for statement in _split(_TICKETS):
+        db.execute(statement)
+
+
+@migrations()
+def m003_estate(db: Database) -> None:
+    """Sweeps, schedules, digests, and what each stored report came to."""
+    for statement in _split(_ESTATE):
         db.execute(statement)
 
 

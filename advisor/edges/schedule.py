@@ -8,10 +8,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Hashable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+
+from advisor.core.estate import Cadence, Rhythm
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -20,6 +24,61 @@ T = TypeVar("T")
 def now() -> datetime:
     """The time, aware and in UTC. Everything that needs the time takes a function like this."""
     return datetime.now(UTC)
+
+
+APART = timedelta(hours=2)
+"""The least time between two that are due: where clocks go back, an hour comes twice, and counts once."""
+
+
+def next_due(rhythm: Rhythm, after: datetime) -> datetime:
+    """When it is due next after it was due at `after`, in UTC: the first time of its rhythm later than that plus APART.
+
+    A time of day that clocks skip is the same instant by the offset before the change, and one that comes twice is the
+    first. Raises zoneinfo.ZoneInfoNotFoundError for a zone that this machine does not know.
+    """
+    zone = ZoneInfo(rhythm.zone)
+    hour, _, minute = rhythm.at.partition(":")
+    # The trigger reckons in times as clocks on the wall show them (for it, UTC): given the zone itself, it leaves out
+    # a whole day where clocks skip midnight (Cairo, 24 Apr 2026).
+    trigger = CronTrigger(
+        day=rhythm.day if rhythm.cadence is Cadence.MONTHLY else "*",
+        day_of_week=rhythm.day if rhythm.cadence is Cadence.WEEKLY else "*",
+        hour=int(hour),
+        minute=int(minute),
+        timezone=UTC,
+    )
+    least = after + APART
+    wall = least.astimezone(zone).replace(tzinfo=UTC, fold=0) - timedelta(days=1)
+    while True:
+        found = trigger.get_next_fire_time(None, wall)
+        if found is None:  # only a cron text with a year runs out
+            raise ValueError(f"{rhythm} is never due")
+        at: datetime = found.replace(tzinfo=zone, fold=0).astimezone(UTC)
+        if at > least:
+            return at
+        wall = found + timedelta(seconds=1)
+
+
+def known(zone: str) -> bool:
+    """Whether this machine knows a time zone."""
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # none of that name, no name at all, a folder's name
+        return False
+    return True
+
+
+def first_due(rhythm: Rhythm, now: datetime) -> datetime:
+    """When it is due for the first time if it is made now."""
+    return next_due(rhythm, now - APART)
+
+
+def newest_due(rhythm: Rhythm, due_at: datetime, now: datetime) -> tuple[datetime, datetime]:
+    """Of something due at `due_at` or before: the last time that it was due until now, and when it is due next."""
+    last, following = due_at, next_due(rhythm, due_at)
+    while following <= now:
+        last, following = following, next_due(rhythm, following)
+    return last, following
 
 
 CALM, LATEST = 0.02, 0.25

@@ -18,6 +18,12 @@ _HELP = """\
 /iam-audit                             a form with type-ahead
 /iam-audit tickets · ticket 12         what waits, and one ticket
 /iam-audit keeps · keep end 5          what is kept, and end one
+/iam-audit sweep account=all           every entity; weekly sun 02:00 · off
+/iam-audit regroup account=prod        groups of equal use, proposed
+/iam-audit history role NAME           how use and grants developed; account=prod too
+/iam-audit org [OU|ACCOUNT]            what SCPs allow and no account uses
+/iam-audit digest weekly mon 09:00     a digest for this channel
+      daily  monthly last  now  list  edit  off
 /iam-audit log export                  the whole log, for admins
 /iam-audit whoami · accounts · help"""
 
@@ -260,6 +266,11 @@ _SAID = {
     "thinned": (
         "The result of this card is not kept any more",
         "Press Refresh on it, then open a ticket. Nothing was changed.",
+    ),
+    "sweep_ended": ("This sweep has ended already", "Its card says what was read. Nothing was stopped."),
+    "question_running": (
+        "This question is not waiting for another try",
+        "Its card says what stands. Nothing was started twice.",
     ),
     "noted": ("It is under way", "The answer comes in the thread of the card."),
 }

@@ -15,6 +15,7 @@ from advisor.core.removal import Edit, Operation, Treatment
 from advisor.core.rewrite import size
 from handlers.blocks import diff_words as say
 from handlers.blocks import kit, statements, words
+from handlers.blocks import ticket_words as ticket
 from handlers.blocks.kit import Message
 from handlers.blocks.statements import Tally
 from handlers.blocks.ticket_view import TicketView
@@ -22,7 +23,7 @@ from handlers.blocks.ticket_view import TicketView
 LIMIT = 8_700
 """Characters of all blocks together; the design's limit of a reply is 9,000."""
 
-BLOCKS = 46
+BLOCKS = 45
 """Changes that get a block of their own; Slack takes 50 blocks, and the first and last lines need theirs."""
 
 _TEXTS = {Treatment.EDIT, Treatment.DELETE, Treatment.VERSION, Treatment.COPY, Treatment.REPLACE}
@@ -64,7 +65,8 @@ class _Shown:
 def diff(view: TicketView) -> Message:
     """What the ticket writes, in order, below 9,000 characters."""
     parts = _parts(view)
-    room = LIMIT - 700  # the first and the last lines
+    closing = _closing(view)
+    room = LIMIT - 700 - sum(map(len, closing))  # the first and the last lines
     whole = [_whole(p) for p in parts]
     cut = len(parts) > BLOCKS or sum(s.size for s in whole) > room
     shown = _cut(parts, room, past=say.wrote(view)) if cut else whole
@@ -75,8 +77,17 @@ def diff(view: TicketView) -> Message:
     blocks += [s.block for s in shown]
     if cut and (hidden or told < changed):
         blocks.append(kit.rich(kit.section(*say.warning(view, told, changed, hidden))))
+    if closing:
+        label = "Closed: " if say.wrote(view) else "Closes: "
+        blocks.append(kit.rich(*(kit.labelled(label, line) for line in closing)))
     blocks.append(kit.small(say.foot(view, cut=cut)))
     return Message(say.spoken(view, told, changed, cut=cut), blocks)
+
+
+def _closing(view: TicketView) -> list[str]:
+    """Every known escalation that ends with the plan, unless it was rolled back, or was not wholly written."""
+    told = say.stage(view) in {"ahead", "wrote", "hand"}
+    return ticket.closes(view.plan, LIMIT) if told else []
 
 
 # -- the changes -----------------------------------------------------------------------------------------------------

@@ -35,6 +35,8 @@ Part = (
     | RichTextElementParts.Date
     | RichTextElementParts.User
     | RichTextElementParts.UserGroup
+    | RichTextElementParts.Channel
+    | RichTextElementParts.Link
 )
 Json = dict[str, Any]
 
@@ -107,6 +109,16 @@ def person(user_id: str) -> RichTextElementParts.User:
 def group(group_id: str) -> RichTextElementParts.UserGroup:
     """A mention of a user group's checked id."""
     return RichTextElementParts.UserGroup(usergroup_id=group_id)
+
+
+def channel(channel_id: str) -> RichTextElementParts.Channel:
+    """The name of a channel's checked id."""
+    return RichTextElementParts.Channel(channel_id=channel_id)
+
+
+def link(url: str, label: str) -> RichTextElementParts.Link:
+    """A link to a message of ours, as Slack gave it."""
+    return RichTextElementParts.Link(url=url, text=label)
 
 
 def day(at: datetime) -> str:

@@ -11,7 +11,7 @@ from advisor.core.model import (
     Kind,
     Usage,
 )
-from handlers.blocks import kit, words
+from handlers.blocks import kit, risk, words
 from handlers.blocks.kit import Part
 from handlers.blocks.view import AuditView
 
@@ -20,7 +20,8 @@ def lines(view: AuditView) -> Any:
     """Used, stale, no attempt seen, cannot be told: a line each."""
     if view.request.asked.granularity is Granularity.ACTION:
         return kit.section(*_action_lines(view))
-    found = [line for line in (_used(view), _stale(view), _never(view), _untold(view)) if line]
+    of_each = (_used(view), _stale(view), _never(view), _untold(view), risk.line(view))
+    found = [line for line in of_each if line]
     return (
         kit.section(*_joined(found))
         if found
@@ -167,4 +168,7 @@ def _action_lines(view: AuditView) -> list[Part]:
         count = sum(f.usage is usage for f in actions)
         if count:
             lines.append([*_start(icon, f"{count:,} {label}"), kit.text(note)])
-    return _joined(lines) if lines else [kit.text("The report lists no tracked action.")]
+    if not lines:
+        return [kit.text("The report lists no tracked action.")]
+    privileged = risk.line(view)
+    return _joined([*lines, privileged] if privileged else lines)

@@ -12,7 +12,7 @@ from advisor.core.model import (
     Usage,
     Verdict,
 )
-from handlers.blocks import kit, numbers, words
+from handlers.blocks import kit, numbers, risk, words
 from handlers.blocks.kit import Message
 from handlers.blocks.view import AuditView, refresh
 
@@ -111,7 +111,7 @@ def _judgement(view: AuditView) -> list[Any]:
     if view.snapshot and view.snapshot.description:
         out += [
             kit.section(kit.text("Description, as written in AWS:", bold=True)),
-            kit.quote(view.snapshot.description, 120),
+            kit.quote(view.snapshot.description, 100),
         ]
     if summary.protected:
         reason, instead = _GUARDS[summary.protected]
@@ -174,21 +174,19 @@ def _verdict_bullets(view: AuditView) -> list[Any]:
     summary = view.summary
     if view.request.asked.granularity is Granularity.ACTION:
         return [
+            *risk.could_go(view),
             kit.labelled(
                 "Not proven: ",
                 "data calls such as PutObject, GetObject and ListBucket are not tracked, so they stay",
             ),
             kit.section(kit.text("iam:PassRole is never tracked and always stays")),
         ]
-    out = []
-    could = sorted(f.service for f in summary.that(Verdict.REMOVE))
-    if could:
-        out.append(kit.labelled("Could go: ", words.listed(could)))
+    out = risk.could_go(view)
     for label, verdict in (("Stay: ", Verdict.KEEP), ("Stay unless a person decides: ", Verdict.ASK)):
         found = summary.that(verdict)
         if found:
             out.append(kit.labelled(label, words.grouped(found)))
-    if could and not summary.of(Usage.USED):
+    if out and not summary.of(Usage.USED):
         out.append(
             kit.labelled(
                 "Not proven: ",

@@ -51,7 +51,7 @@ def services(view: AuditView, rung: int) -> Message:
         for f in wanted
     ]
     settings = [kit.WIDE, kit.WIDE, kit.WRAPPED, kit.WIDE, kit.RIGHT, kit.WIDE]
-    drawn, count = _rungs(f"Services of {view.name}", heads, cells, settings, rung)
+    drawn, count = rungs(f"Services of {view.name}", heads, cells, settings, rung)
     left = _left_out(rows, count)
     lead = [kit.rich(kit.section(kit.text(left)))] if left else []
     blocks: list[Any] = [*lead, *drawn, kit.small(_NOTE + kit.minute(report.created_at) + ".")]
@@ -85,7 +85,7 @@ def _left_out(rows: Sequence[Finding], shown: int) -> str:
     return f"{tried:,} of {granted:,} services had any attempt. {left}"
 
 
-def _rungs(
+def rungs(
     title: str, heads: Sequence[str], rows: list[list[Json]], settings: Sequence[Json], rung: int
 ) -> tuple[list[Any], int]:
     """The same rows in the richest form that Slack has not refused yet, and how many of them it holds."""
@@ -134,7 +134,7 @@ def actions(view: AuditView, rung: int) -> Message:
         )
     )
     settings = [kit.WIDE, kit.RIGHT, kit.RIGHT, kit.RIGHT, kit.RIGHT, kit.WIDE]
-    drawn, count = _rungs(f"Actions of {view.name}", heads, cells, settings, rung)
+    drawn, count = rungs(f"Actions of {view.name}", heads, cells, settings, rung)
     blocks: list[Any] = [lead, *drawn]
     used = [f"{f.service}:{f.action}" for f in found if f.usage is Usage.USED]
     if used:

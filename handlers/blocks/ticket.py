@@ -165,6 +165,7 @@ def _plan(view: TicketView, room: Room) -> Any:
         lines.append(kit.labelled("Go: ", told.names(plan.services, room.names)))
     if plan.actions:
         lines.append(kit.labelled("Go, single actions: ", told.names(plan.actions, room.more)))
+    lines += [kit.labelled("Closes: ", line) for line in told.closes(plan, room.more)]
     if not plan.quarantine:
         lines += _remains(view, room)
     lines += _asked(view, room)

@@ -27,7 +27,7 @@ def row(view: TicketView, *, brief: bool = False) -> list[Any]:
             return [looked, _keep(view), _cancel(view, brief=brief)]
         case S.OPEN:
             reject = kit.button("Reject…", "ticket.reject", ticket.id)
-            return [_approve(view), reject, diff, _keep(view), _cancel(view, brief=brief)]
+            return [approve(view), reject, diff, _keep(view), _cancel(view, brief=brief)]
         case S.APPROVED if status.not_begun(view):
             return [_retry(view), diff, _cancel(view, brief=brief)]
         case S.APPLIED:
@@ -52,7 +52,8 @@ def _again(view: TicketView, style: str | None = None) -> Any:
     return kit.button("Plan again…", "ticket.replan", view.ticket.id, style=style)
 
 
-def _dialog(title: str, text: str, yes: str, no: str, *, writes: bool = False) -> ConfirmObject:
+def dialog(title: str, text: str, yes: str, no: str, *, writes: bool = False) -> ConfirmObject:
+    """Slack's own question before a click acts."""
     return ConfirmObject(
         title=kit.plain(title, 100),
         text=kit.plain(text, 300),
@@ -62,7 +63,7 @@ def _dialog(title: str, text: str, yes: str, no: str, *, writes: bool = False) -
     )
 
 
-def _approve(view: TicketView) -> Any:
+def approve(view: TicketView, action_id: str = "ticket.approve") -> Any:
     """Asks in a dialog that says whether this approval is the last one."""
     ticket = view.ticket
     nth = len(view.approvals) + 1
@@ -74,14 +75,14 @@ def _approve(view: TicketView) -> Any:
         more = "approval 2" if view.needed == 2 else f"approval {view.needed}"
         end = f"Yours is approval {nth} of {view.needed}: nothing is written before {more}."
     text = f"{_takes(view, 299 - len(end))} {end}"
-    dialog = _dialog(
+    asks = dialog(
         f"Approve ticket {ticket.id}?",
         text,
         "Approve and change" if last else "Approve",
         "Not yet",
         writes=last,
     )
-    return kit.button("Approve", "ticket.approve", ticket.id, style="primary", confirm=dialog)
+    return kit.button("Approve", action_id, ticket.id, style="primary", confirm=asks)
 
 
 def _takes(view: TicketView, limit: int) -> str:
@@ -102,8 +103,8 @@ def _cancel(view: TicketView, *, brief: bool) -> Any:
     number = view.ticket.id
     text = "Its requester or an admin may. Nothing was changed and nothing will be."
     text += "" if brief else " A new ticket can be opened at any time."
-    dialog = _dialog(f"Cancel ticket {number}?", text, "Cancel the ticket", "Leave it open")
-    return kit.button("Cancel", "ticket.cancel", number, confirm=dialog)
+    asks = dialog(f"Cancel ticket {number}?", text, "Cancel the ticket", "Leave it open")
+    return kit.button("Cancel", "ticket.cancel", number, confirm=asks)
 
 
 def _retry(view: TicketView) -> Any:
@@ -132,5 +133,5 @@ def _retry(view: TicketView) -> Any:
     else:
         title, label = f"Retry step {here} of ticket {number}?", f"Retry step {here}"
         text = f"{steps.sentence(steps.step(view.run[here - 1]))}, of {where}, then goes on. All is read again first; if anything moved, nothing is written."
-    dialog = _dialog(title, text, "Retry and change", "Not yet", writes=True)
-    return kit.button(label, "ticket.retry", number, style="danger", confirm=dialog)
+    asks = dialog(title, text, "Retry and change", "Not yet", writes=True)
+    return kit.button(label, "ticket.retry", number, style="danger", confirm=asks)

@@ -20,6 +20,9 @@ _TITLES = {
     "ticket.reject": "Reject ticket",
     "ticket.keep": "Keep, because…",
     "ticket.rollback": "Roll back ticket",
+    "digest.new": "Digest for a channel",
+    "digest.keep": "Keep, because…",
+    "digest.tickets": "Tickets for several",
 }
 
 

@@ -12,6 +12,7 @@ from advisor.core.removal import (
     Kept,
     Left,
     Operation,
+    Plan,
     Treatment,
 )
 from handlers.blocks import kit, words
@@ -219,6 +220,30 @@ def asked(candidate: Candidate) -> str:
         days = f", {words.some(finding.days, 'day')} before the report" if finding.days is not None else ""
         return f"{what}: stale, last attempt {kit.day(finding.last_at)}{days}"
     return f"{what}: {words.why(finding)}"
+
+
+def closes(plan: Plan, limit: int) -> list[str]:
+    """The known escalations that end with a plan, by what they could do; a number where there is no room to say it."""
+    by_power: dict[str, list[str]] = {}
+    for each in plan.closes:
+        by_power.setdefault(each.could, []).append(each.name)
+    if by_power and limit < _ONE_WAY:
+        return [f"{words.some(len(plan.closes), 'known escalation')}, {IN_THE_DIFF}"]
+    found = [f"{_ways(ways, limit - len(could))}: {could}" for could, ways in by_power.items()]
+    shown = fitting(found, limit)
+    more = sum(len(ways) for ways in list(by_power.values())[len(shown) :])
+    return [*shown, f"{words.some(more, 'more known escalation')}, {IN_THE_DIFF}"] if more else shown
+
+
+_ONE_WAY = 100
+"""Characters that the name of one escalation, and what it could do, need."""
+
+
+def _ways(found: Sequence[str], limit: int) -> str:
+    """Names of escalations, whole: they are ours, and a cut one would name another."""
+    shown = fitting(found, limit)
+    more = len(found) - len(shown)
+    return ", ".join(shown) + (f" and {more} more {IN_THE_DIFF}" if more else "")
 
 
 def _noun(candidate: Candidate) -> str:

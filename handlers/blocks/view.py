@@ -14,6 +14,7 @@ from advisor.core.model import (
     Snapshot,
     Summary,
 )
+from advisor.core.risk import Risk
 from handlers.blocks import kit, words
 
 
@@ -28,6 +29,7 @@ class AuditView:
     report: Report | None = None
     snapshot: Snapshot | None = None
     summary: Summary = field(default_factory=lambda: Summary(()))
+    risk: Risk = field(default_factory=lambda: Risk(()))
     owner_id: str = ""  # a checked Slack id
     owner_tag: str = ""  # as written
     owner_key: str = "owner"

@@ -9,6 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.sandbox import organizations
 from tests.sandbox import world as story
 from tests.sandbox.aws import Aws
 from tests.sandbox.knobs import knobs
@@ -26,6 +27,8 @@ class Demo:
         self.database = Path(self.folder.name) / "demo.db"
         self.aws = Aws().start()
         self.world = story.seed(self.aws)
+        units = organizations.found(self.aws, story.PROD, {story.DEV: "workloads", story.DATA: "workloads"})
+        organizations.limit(self.aws, story.PROD, units["root"], "dms:*", "sagemaker:*")
         self.slack = Slack()
         self.slack.knobs += knobs(self.aws, self.slack, self.database)
         self.slack.start(port)

@@ -48,6 +48,8 @@ class Job:
     rows: list[dict[str, Any]]
     entities: dict[str, list[dict[str, Any]]]
     polls_left: int
+    odd: bool = True  # it ends as the knob says
+    fails: bool = False
 
 
 def texts(holder: Any) -> list[str]:
@@ -227,8 +229,19 @@ def install(aws: Any) -> None:
         arn, level = str(self._get_param("Arn")), str(self._get_param("Granularity") or "SERVICE_LEVEL")
         rows, entities = _report(aws, aws.backend(self.current_account), arn, level)
         job_id = str(uuid.uuid4())
+        fails = aws.knobs.failing.get(arn, 0) > 0
+        if fails:
+            aws.knobs.failing[arn] -= 1
         aws.jobs[job_id] = Job(
-            self.get_access_key(), arn, level, aws.clock(), rows, entities, aws.knobs.job_polls
+            self.get_access_key(),
+            arn,
+            level,
+            aws.clock(),
+            rows,
+            entities,
+            aws.knobs.job_polls,
+            odd=len(aws.jobs) % aws.knobs.job_every == 0,
+            fails=fails,
         )
         return ActionResult({"JobId": job_id})
 
@@ -241,12 +254,13 @@ def install(aws: Any) -> None:
 
     def state_of(job: Job) -> dict[str, Any] | None:
         head = {"JobCreationDate": job.created, "IsTruncated": False}
-        if aws.knobs.job_result == "stick":
+        result = aws.knobs.job_result if job.odd else "ok"
+        if result == "stick":
             return {"JobStatus": "IN_PROGRESS", **head}
         if job.polls_left > 0:
             job.polls_left -= 1
             return {"JobStatus": "IN_PROGRESS", **head}
-        if aws.knobs.job_result == "fail":
+        if result == "fail" or job.fails:
             error = {"Code": "INTERNAL", "Message": "An internal <error> *happened*"}
             return {"JobStatus": "FAILED", "JobCompletionDate": job.created, "Error": error, **head}
         return None
@@ -297,10 +311,10 @@ def _granting(holders: list[tuple[str, Any]], namespace: str) -> list[dict[str, 
     for kind, holder in holders:
         entity = {"EntityType": kind, "EntityName": holder.name}
         for name, text in holder.policies.items():
-            if any(s == namespace for s, _ in iam_rules.allowed([text])):
+            if namespace in iam_rules.allowed_services(text):
                 found.append({"PolicyName": name, "PolicyType": "INLINE", **entity})
         for policy in holder.managed_policies.values():
-            if any(s == namespace for s, _ in iam_rules.allowed([_default_text(policy)])):
+            if namespace in iam_rules.allowed_services(_default_text(policy)):
                 row = {"PolicyName": policy.name, "PolicyType": "MANAGED", "PolicyArn": policy.arn}
                 if (
                     row not in found

@@ -23,7 +23,16 @@ from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
-from tests.sandbox import advisor, aws_policies, callers, iam_manners, iam_state, wire
+from tests.sandbox import (
+    advisor,
+    aws_policies,
+    callers,
+    iam_authorization,
+    iam_manners,
+    iam_state,
+    organizations,
+    wire,
+)
 from tests.sandbox.callers import Caller
 
 
@@ -33,6 +42,7 @@ class Fault:
 
     operation: str  # an IAM operation's name, "*", or "write" for whatever changes IAM
     account: str | None = None
+    arn: str = ""  # only requests that name this one
     error: str = ""
     status: int = 0
     drop: str = ""  # before | after
@@ -43,9 +53,11 @@ class Fault:
     until: float | None = None
     effect: bool = False  # with `error`: it is answered, and yet the effect took place
 
-    def takes(self, operation: str, account: str) -> bool:
+    def takes(self, operation: str, account: str, params: dict[str, str]) -> bool:
         kinds = {"*", operation, "" if iam_state.is_read(operation) or operation == "AssumeRole" else "write"}
         if self.operation not in kinds or self.account not in {None, account}:
+            return False
+        if self.arn and params.get("Arn") != self.arn:
             return False
         if self.until is not None and time.monotonic() > self.until:
             return False
@@ -76,6 +88,9 @@ class Knobs:
 
     job_polls: int = 1
     job_result: str = "ok"  # ok | fail | stick
+    failing: dict[str, int] = field(default_factory=dict)  # so many jobs of an ARN end as FAILED
+    job_every: int = 1  # so ends every so manieth job
+    credential_polls: int = 1  # so many answers that a credential report is not ready
     page_size: int = 1000
     throttle: bool = False
     delay: float = 0.0
@@ -134,6 +149,8 @@ class Aws:
         _reset()
         advisor.install(self)
         iam_manners.install(self)
+        iam_authorization.install(self)
+        organizations.install(self)
         self._lag.forget()
         self.uses.clear()
         self._callers.clear()
@@ -279,7 +296,7 @@ class Aws:
         account, service, operation, params, key = what
         if self.knobs.delay:
             time.sleep(self.knobs.delay)
-        fault = self._fault(operation, account, "before")
+        fault = self._fault(operation, account, params, "before")
         refused = self._refusal(service, operation, params, key)
         status, body = 0, b""
         headers: list[tuple[str, str]] = []
@@ -298,7 +315,7 @@ class Aws:
         if environ.get("HTTP_X_AMZ_TARGET"):
             headers, body = wire.as_json(headers, body)
         self._note(account, service, operation, params, key, status)
-        after = self._fault(operation, account, "after") if self.hook else None
+        after = self._fault(operation, account, params, "after") if self.hook else None
         if (fault and fault.drop == "after") or (after and after.drop):
             wire.reset_connection(environ)
         if fault and fault.truncate:
@@ -307,7 +324,7 @@ class Aws:
         start(f"{status} X", headers)
         return [body]
 
-    def _fault(self, operation: str, account: str, phase: str) -> Fault | None:
+    def _fault(self, operation: str, account: str, params: dict[str, str], phase: str) -> Fault | None:
         if self.hook:
             told = self.hook(operation, phase)
             if told or phase == "after":
@@ -315,7 +332,7 @@ class Aws:
         with self._lock:
             if self.knobs.throttle:
                 return Fault(operation, error="Throttling")
-            return next((f for f in self.faults if f.takes(operation, account)), None)
+            return next((f for f in self.faults if f.takes(operation, account, params)), None)
 
     def _note(
         self, account: str, service: str, operation: str, params: dict[str, str], key: str, status: int

@@ -28,6 +28,7 @@ from moto.iam.policy_validation import BaseIAMPolicyValidator
 from moto.iam.responses import IamResponse
 from werkzeug.exceptions import HTTPException
 
+from tests.sandbox import credential_report
 from tests.sandbox.advisor import UnmodifiableEntity, ValidationError, page
 
 Operation = Callable[[IamResponse], ActionResult]
@@ -64,6 +65,7 @@ def install(aws: Any) -> None:
     for name, key in _LISTS.items():
         _pages(aws, name, key)
     _holders(aws)
+    credential_report.install(aws, _mend)
     _mend("create_policy_version", _dated)
     _mend("set_default_policy_version", _flagged)
     ManagedPolicy.attachment_count = property(_attachments, _ignored)  # type: ignore[assignment]

@@ -74,3 +74,9 @@ def allowed(texts: Iterable[str]) -> frozenset[tuple[str, str]]:
             elif "*" in _list(statement.get("Resource")) and not statement.get("Condition"):
                 no |= covered
     return frozenset(yes - no)
+
+
+@lru_cache(maxsize=1024)
+def allowed_services(text: str) -> frozenset[str]:
+    """Services of which one document, by itself, allows anything."""
+    return frozenset(service for service, _ in allowed([text]))

@@ -9,6 +9,8 @@ from typing import Any
 
 from tests.sandbox import world as story
 from tests.sandbox.__main__ import Demo
+from tests.sandbox.script_estate import STEPS as ESTATE
+from tests.sandbox.script_home import at_home
 from tests.sandbox.script_tickets import Tickets
 from tests.scenarios.stage import words
 
@@ -20,7 +22,7 @@ def play() -> int:
     with Demo(IAM_AUDIT_POLL_SECONDS="0.2") as demo:
         try:
             demo.start_bot()
-            for number, step in enumerate((*_AUDITS, *Tickets().steps, ended), 1):
+            for number, step in enumerate((*_AUDITS, *Tickets().steps, *ESTATE, at_home, ended), 1):
                 print(f"{number:2}. {step.__doc__}", flush=True)
                 print(textwrap.indent(step(demo), " " * 6), flush=True)
         except Exception:

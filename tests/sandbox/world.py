@@ -34,9 +34,22 @@ READ_ACTIONS = [
         "ListPoliciesGrantingServiceAccess GetRole GetUser GetGroup GetPolicy GetPolicyVersion GetRolePolicy GetUserPolicy "
         "GetGroupPolicy ListRoles ListUsers ListGroups ListPolicies ListRolePolicies ListUserPolicies ListGroupPolicies "
         "ListAttachedRolePolicies ListAttachedUserPolicies ListAttachedGroupPolicies ListGroupsForUser "
-        "ListEntitiesForPolicy ListPolicyVersions"
+        "ListEntitiesForPolicy ListPolicyVersions GetAccountAuthorizationDetails GenerateCredentialReport "
+        "GetCredentialReport"
     ).split()
 ]
+OWN_ACTIONS = [
+    "iam:GenerateOrganizationsAccessReport",
+    "iam:GetOrganizationsAccessReport",
+    *(
+        f"organizations:{name}"
+        for name in (
+            "DescribeAccount DescribeOrganization DescribeOrganizationalUnit DescribePolicy ListAccounts ListChildren "
+            "ListParents ListPoliciesForTarget ListRoots ListTargetsForPolicy"
+        ).split()
+    ),
+]
+"""What the bot's own identity may besides reading and entering accounts."""
 WRITE_ROLE = "iam-audit-write"
 WRITE_ACTIONS = [
     *(
@@ -158,7 +171,7 @@ def seed(aws: Aws, now: datetime | None = None) -> World:
                 {"Effect": "Allow", "Action": READ_ACTIONS, "Resource": "*"},
                 {
                     "Effect": "Allow",
-                    "Action": ["organizations:ListAccounts", "sts:AssumeRole"],
+                    "Action": [*OWN_ACTIONS, "sts:AssumeRole"],
                     "Resource": "*",
                 },
             ],
@@ -174,6 +187,18 @@ def seed(aws: Aws, now: datetime | None = None) -> World:
     _second_account(dev)
     aws.calls.clear()
     return World(now, bot)
+
+
+def plain(aws: Aws, account: str, *, roles: int, shut: bool = False, seeded: bool = False) -> None:
+    """One more account of so many ordinary roles; `shut` lets the bot not in, `seeded` has its read role already."""
+    place = _Seed(aws, account, datetime.now(UTC).replace(microsecond=0))
+    if not seeded:
+        trust = f"arn:aws:iam::{account if shut else PROD}:root"
+        place.role(READ_ROLE, trust=trust, read=_allow(*READ_ACTIONS))
+    for n in range(roles):
+        arn = place.role(f"service-{n:04}", own=_whole("s3 sqs logs"))
+        if n % 3:
+            place.used(arn, {"s3": n % 300})
 
 
 def _databases(prod: _Seed) -> None:

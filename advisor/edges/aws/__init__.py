@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from advisor.core.errors import AwsError, Expired, Invalid, ReportFailed
+from advisor.core.credentials import CredentialReport
+from advisor.core.errors import AwsError, Expired, Invalid, ReportFailed, Throttled
 from advisor.core.model import (
     Account,
     ActionRow,
@@ -26,10 +27,12 @@ from advisor.core.model import (
     aws_owned,
 )
 from advisor.core.removal import Standing, Step
-from advisor.edges.aws import entities, standing
+from advisor.edges.aws import credentials, entities, standing
 from advisor.edges.aws.errors import call
+from advisor.edges.aws.organizations import Organizations
+from advisor.edges.aws.pacer import Board
 from advisor.edges.aws.pages import Method, items, pages
-from advisor.edges.aws.sessions import PATIENCE, Identity, Session, Sessions
+from advisor.edges.aws.sessions import PATIENCE, Access, Identity, Session, Sessions
 from advisor.edges.aws.writer import Writer
 
 __all__ = ["PATIENCE", "Aws", "Identity", "Raw", "Session"]
@@ -60,6 +63,7 @@ class Aws:
         clock: Callable[[], datetime],
         write_role: str = "",
         patience: float = PATIENCE,
+        board: Board | None = None,
     ) -> None:
         self._sessions = Sessions(
             boot=boot,
@@ -70,9 +74,12 @@ class Aws:
             patience=patience,
         )
         self._clock = clock
+        self._patience = patience
         self._documents: entities.Documents = {}
+        self._board = board  # where sweeps see that a person waits
         self.read_role = read_role
         self.writer = Writer(self._sessions, write_role)
+        self.organizations = Organizations(self._sessions)
 
     def identity(self) -> Identity:
         """Who the bot is at AWS."""
@@ -90,21 +97,35 @@ class Aws:
         """The number of an account by its alias or number, from memory only."""
         return self._sessions.remembered(word)
 
+    def access(self, account: str) -> Access:
+        """How another process comes into an account. Raises AwsError where AWS does not say who the bot is."""
+        me = self._sessions.identity()
+        return Access(account, me.account, me.partition, self.read_role, self._patience)
+
     def session(self, account: str) -> Session:
         """The session of now in an account."""
+        self._asked(account)
         return self._sessions.session(account)
 
     def forget(self, account: str) -> None:
         """Forget an account's session: AWS says that its credentials have ended."""
         self._sessions.forget(account)
 
+    def _asked(self, account: str) -> None:
+        """A person waits for this account: sweeps of it stand back for a moment."""
+        if self._board:
+            self._board.asked(account)
+
     def forget_ended(self, account: str, error: AwsError) -> None:
         """Forget an account's session if this error says that its credentials have ended."""
+        if self._board and isinstance(error, Throttled):
+            self._board.limited(account)
         if isinstance(error, Expired):
             self.forget(account)
 
     def generate(self, session: Session, arn: str, granularity: Granularity) -> str:
         """Start a report; its JobId can be read by this session only (GenerateServiceLastAccessedDetails)."""
+        self._asked(session.account)
         answer = call(
             session.iam.generate_service_last_accessed_details,
             "iam:GenerateServiceLastAccessedDetails",
@@ -119,6 +140,7 @@ class Aws:
 
         Raises Missing where this session may not read the job, ReportFailed where it ended as FAILED.
         """
+        self._asked(session.account)
         permission = "iam:GetServiceLastAccessedDetails"
         services: list[ServiceRow] = []
         head: dict[str, Any] = {}
@@ -138,6 +160,7 @@ class Aws:
 
     def users_of(self, session: Session, job_id: str, namespace: str) -> list[EntityUse] | None:
         """Who used one service, newest first; None while IN_PROGRESS (GetServiceLastAccessedDetailsWithEntities)."""
+        self._asked(session.account)
         permission = "iam:GetServiceLastAccessedDetailsWithEntities"
         method = session.iam.get_service_last_accessed_details_with_entities
         found: list[EntityUse] = []
@@ -163,6 +186,7 @@ class Aws:
         One namespace that AWS does not know fails a whole call: such a batch is halved until that one stands alone,
         and is then missing from the answer.
         """
+        self._asked(session.account)
         found: dict[str, tuple[Grant, ...]] = {}
         batches = [namespaces[n : n + _NAMESPACES] for n in range(0, len(namespaces), _NAMESPACES)]
         while batches:
@@ -200,6 +224,7 @@ class Aws:
 
     def snapshot(self, session: Session, entity: Entity) -> Snapshot:
         """What IAM says of an entity now: policies with their raw texts, groups, members, holders, tags."""
+        self._asked(session.account)
         return entities.snapshot(session, entity, self._documents, self._clock())
 
     def standing(
@@ -214,15 +239,23 @@ class Aws:
         `arns` are the managed policies that are read, attached or not, `held` those of them whose holders are too;
         None means every attached one, and what comes through groups. Raises Missing where the entity is gone.
         """
+        self._asked(session.account)
         return standing.read(session, entity, self._documents, arns, held)
 
     def look(self, session: Session, entity: Entity, step: Step) -> Standing:
         """Only what one write touches, read now."""
+        self._asked(session.account)
         return standing.look(session, entity, self._documents, step)
 
     def listing(self, session: Session) -> Iterator[Entity]:
         """Every role, user, group, customer managed policy and attached AWS managed policy of an account."""
         return entities.listing(session)
+
+    def credential_report(
+        self, session: Session, deadline: datetime, pause: Callable[[float], object]
+    ) -> CredentialReport:
+        """Keys, passwords and MFA of an account's users; waits with `pause` until `deadline`, then raises Busy."""
+        return credentials.read(session, deadline=deadline, clock=self._clock, pause=pause)
 
     def holders(self, session: Session, policy_arn: str) -> tuple[str, ...]:
         """Who has a managed policy: "role/NAME", "user/NAME", "group/NAME"."""

@@ -103,6 +103,11 @@ def snapshot(session: Session, entity: Entity, documents: Documents, now: dateti
     return reader.of_principal(entity, now)
 
 
+def managed(session: Session, arn: str, documents: Documents) -> Policy:
+    """One managed policy with the text of its default version."""
+    return _Reader(session, documents).managed(get_policy(session, arn), "")
+
+
 class _Reader:
     def __init__(self, session: Session, documents: Documents) -> None:
         self._session = session
@@ -115,7 +120,7 @@ class _Reader:
         return Snapshot(
             entity=entity,
             read_at=now,
-            policies=(self._managed(row, ""),),
+            policies=(self.managed(row, ""),),
             members=self._reached(held),
             holders=held,
             boundary_of=max(boundary_of, int(row.get("PermissionsBoundaryUsageCount") or 0)),
@@ -182,9 +187,10 @@ class _Reader:
             lister, f"iam:ListAttached{noun}Policies", account, "AttachedPolicies", **{f"{noun}Name": owner}
         )
         for row in rows:
-            yield self._managed(get_policy(self._session, str(row["PolicyArn"])), group)
+            yield self.managed(get_policy(self._session, str(row["PolicyArn"])), group)
 
-    def _managed(self, row: dict[str, Any], group: str) -> Policy:
+    def managed(self, row: dict[str, Any], group: str) -> Policy:
+        """A managed policy by its description."""
         arn, version = str(row["Arn"]), str(row["DefaultVersionId"])
         key = (str(row["PolicyId"]), version)
         text = self._documents.get(key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from botocore.exceptions import (
@@ -13,6 +13,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
 )
+from botocore.parsers import ResponseParserError
 
 from advisor.core.errors import AwsError, Busy, Expired, Invalid, Missing, Refused, Throttled, Unreachable
 
@@ -37,9 +38,14 @@ _CODES: dict[str, type[AwsError]] = {
     "TooManyRequestsException": Throttled,
     "PriorRequestNotComplete": Throttled,
     "SlowDown": Throttled,
+    "ReportGenerationLimitExceeded": Throttled,
     "EntityTemporarilyUnmodifiable": Busy,
     "ConcurrentModification": Busy,
+    "ReportInProgress": Busy,
     "NoSuchEntity": Missing,
+    "ReportNotPresent": Missing,
+    "ReportExpired": Missing,
+    "ChildNotFoundException": Missing,
     "InvalidInput": Invalid,
     "ValidationError": Invalid,
     "MalformedInput": Invalid,
@@ -55,16 +61,17 @@ def call(
     try:
         return method(**parameters)
     except ClientError as error:
-        raise _translated(error, permission, account) from error
+        raise translated(error.response, permission, account) from error
     except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
         raise Refused(permission, "the bot has no AWS credentials", account=account) from error
-    except BotoCoreError as error:  # timeouts, resets, half a body: the words name no secret
+    except (BotoCoreError, ResponseParserError) as error:  # timeouts, resets, half a body
         raise Unreachable(permission, f"{type(error).__name__}", account=account) from error
 
 
-def _translated(error: ClientError, permission: str, account: str) -> AwsError:
-    details = error.response.get("Error", {})
-    meta = error.response.get("ResponseMetadata", {})
+def translated(answer: Mapping[str, Any], permission: str, account: str) -> AwsError:
+    """An error as botocore's parsers hand it out (Error, ResponseMetadata), as one of ours."""
+    details = answer.get("Error", {})
+    meta = answer.get("ResponseMetadata", {})
     code, message = str(details.get("Code", "")), str(details.get("Message", ""))
     kind = _CODES.get(code)
     if kind is None:

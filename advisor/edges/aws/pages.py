@@ -9,10 +9,12 @@ from advisor.core.errors import Unreachable
 from advisor.edges.aws.errors import call
 
 Method = Callable[..., dict[str, Any]]
+Ask = Callable[..., dict[str, Any]]
+"""`call`, or one that has more patience."""
 
 
 def pages(
-    method: Method, permission: str, account: str, *, sized: bool = True, **parameters: Any
+    method: Method, permission: str, account: str, *, sized: bool = True, ask: Ask = call, **parameters: Any
 ) -> Iterator[dict[str, Any]]:
     """Each page of an IAM list until IsTruncated is false.
 
@@ -23,7 +25,7 @@ def pages(
         parameters["MaxItems"] = 1000
     marker = ""
     while True:
-        page = call(method, permission, account, **parameters, **({"Marker": marker} if marker else {}))
+        page = ask(method, permission, account, **parameters, **({"Marker": marker} if marker else {}))
         yield page
         if not page.get("IsTruncated"):
             return

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import boto3
+import botocore.session
 from botocore.config import Config as BotoConfig
 from botocore.handlers import json_decode_policies
+from botocore.loaders import Loader, create_loader
 
-from advisor.core.errors import AwsError, Invalid
+from advisor.core.errors import AwsError, Invalid, Refused
 from advisor.core.model import Account
 from advisor.edges.aws.errors import call
 
@@ -25,6 +29,20 @@ PATIENCE = 20.0
 """Seconds that a call waits for its answer, three times."""
 
 
+@cache
+def _models() -> Loader:
+    """AWS's models as botocore reads them from disk: megabytes of JSON, the same for every session of a process."""
+    return create_loader()
+
+
+def _boto() -> Any:
+    """A boto3 session with no credentials but those that it finds itself."""
+    core = botocore.session.Session()
+    made = boto3.session.Session(botocore_session=core)
+    core.register_component("data_loader", _models())
+    return made
+
+
 _ONCE = BotoConfig(retries={"mode": "standard", "total_max_attempts": 1})
 
 
@@ -35,6 +53,38 @@ class Identity:
     account: str
     arn: str
     partition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How a process comes into an account: by the read role, from whoever it is itself. No credentials.
+
+    `own` is the account of the bot's identity, where no role is assumed. `patience` is seconds a call may take.
+    """
+
+    account: str
+    own: str
+    partition: str
+    read_role: str
+    patience: float = PATIENCE
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """One fixed set of credentials. It stays in the process that asked for it."""
+
+    id: str
+    secret: str = field(repr=False)
+    token: str = field(default="", repr=False)
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an account's IAM is, and for which Region a call to it is signed."""
+
+    url: str
+    region: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +109,7 @@ class Sessions:
         read_role: str,
         clock: Callable[[], datetime],
         patience: float,
+        identity: Identity | None = None,
     ) -> None:
         # Three tries with back-off and jitter by botocore itself; what is left over is retried by the job.
         self._calls = BotoConfig(
@@ -77,7 +128,7 @@ class Sessions:
         self._locks: dict[str, threading.Lock] = {}
         self._open: dict[str, Session] = {}
         self._boto: Any = None
-        self._identity: Identity | None = None
+        self._identity = identity  # where it is known already, nobody is asked
         self._serial = 0
         self._listed: tuple[datetime, tuple[Account, ...]] | None = None
 
@@ -88,7 +139,7 @@ class Sessions:
         """
         with self._making:
             if self._boto is None:
-                self._boto = boto3.session.Session()
+                self._boto = _boto()
             region = self._boto.region_name or "us-east-1"
             calls = self._calls.merge(_ONCE) if once else self._calls
             made = self._boto.client(service, region_name=region, config=calls, **credentials)
@@ -153,7 +204,38 @@ class Sessions:
         identity = self.identity()
         if account == identity.account:
             return Session(self._next_id(account), account, self.client("iam"))
-        role = f"arn:{identity.partition}:iam::{account}:role/{self._read_role}"
+        keys = self._assume(account)
+        return Session(self._next_id(account), account, self._iam_of(keys), keys.ends_at)
+
+    def keys(self, account: str) -> Keys:
+        """One set of credentials in an account that nothing renews. Raises what AssumeRole raises."""
+        if account != self.identity().account:
+            return self._assume(account)
+        with self._making:
+            if self._boto is None:
+                self._boto = _boto()
+            found = self._boto.get_credentials()
+            if found is None:
+                raise Refused("sts:GetCallerIdentity", "the bot has no AWS credentials", account=account)
+            frozen = found.get_frozen_credentials()
+        return Keys(str(frozen.access_key), str(frozen.secret_key), str(frozen.token or ""))
+
+    def place(self, keys: Keys) -> Place:
+        """Asked of botocore itself, which knows partitions, settings and endpoints: a signed address says it all."""
+        address = urlsplit(self._iam_of(keys).generate_presigned_url("get_user"))
+        scope = parse_qs(address.query)["X-Amz-Credential"][0].split("/")
+        return Place(f"{address.scheme}://{address.netloc}{address.path or '/'}", scope[2])
+
+    def _iam_of(self, keys: Keys) -> Any:
+        return self.client(
+            "iam",
+            aws_access_key_id=keys.id,
+            aws_secret_access_key=keys.secret,
+            aws_session_token=keys.token,
+        )
+
+    def _assume(self, account: str) -> Keys:
+        role = f"arn:{self.identity().partition}:iam::{account}:role/{self._read_role}"
         try:
             answer = call(
                 self.client("sts").assume_role,
@@ -166,14 +248,8 @@ class Sessions:
         except AwsError as error:
             error.role = role
             raise
-        keys = answer["Credentials"]
-        client = self.client(
-            "iam",
-            aws_access_key_id=keys["AccessKeyId"],
-            aws_secret_access_key=keys["SecretAccessKey"],
-            aws_session_token=keys["SessionToken"],
-        )
-        return Session(self._next_id(account), account, client, keys["Expiration"])
+        made = answer["Credentials"]
+        return Keys(made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"], made["Expiration"])
 
     def _next_id(self, account: str) -> str:
         with self._making:

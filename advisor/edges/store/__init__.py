@@ -10,13 +10,22 @@ from pathlib import Path
 from advisor.core.errors import StoreError
 from advisor.edges.store.connection import Connection, look
 from advisor.edges.store.decisions import Keeps, Presses
+from advisor.edges.store.digest_queries import Digests
 from advisor.edges.store.entities import Entities
+from advisor.edges.store.homes import Homes
 from advisor.edges.store.journal import Deliveries, Log, verify, verify_lines
 from advisor.edges.store.outbox import Outbox
+from advisor.edges.store.postings import Orders, Postings
+from advisor.edges.store.questions import Questions
 from advisor.edges.store.reports import Reports
 from advisor.edges.store.requests import Followups, Jobs, Requests
+from advisor.edges.store.schedules import Schedules
+from advisor.edges.store.scores import Scores
 from advisor.edges.store.steps import Steps
+from advisor.edges.store.sweeps import Sweeps
 from advisor.edges.store.tickets import Tickets
+from advisor.edges.store.trends import Trends
+from advisor.edges.store.usage import Usage
 
 __all__ = ["Store", "look", "verify", "verify_lines"]
 
@@ -38,11 +47,22 @@ class Store:
         self.steps = Steps(self._db)
         self.presses = Presses(self._db)
         self.keeps = Keeps(self._db)
+        self.sweeps = Sweeps(self._db)
+        self.scores = Scores(self._db)
+        self.questions = Questions(self._db)
+        self.trends = Trends(self._db)
+        self.usage = Usage(self._db)
+        self.schedules = Schedules(self._db)
+        self.postings = Postings(self._db)
+        self.orders = Orders(self._db)
+        self.digests = Digests(self._db)
         self.outbox = Outbox(self._db)
         self.deliveries = Deliveries(self._db)
         self.log = Log(self._db)
+        self.homes = Homes(self._db)
         try:
             self.reports.sweep_unfinished()
+            self.sweeps.begin_anew()
         except BaseException as error:
             self._db.close()
             if isinstance(error, sqlite3.Error):  # no room for what the sweep writes

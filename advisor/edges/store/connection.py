@@ -93,11 +93,14 @@ class Connection:
             if len(batch) == BATCH:
                 self._batch(sql, batch)
                 batch = []
-                time.sleep(
-                    0.001
-                )  # the lock is not fair: without a pause this thread would take it again at once
+                self.breathe()
         if batch:
             self._batch(sql, batch)
+
+    @staticmethod
+    def breathe() -> None:
+        """A pause outside the lock, which is not fair: without one, a bulk writer would take it again at once."""
+        time.sleep(0.001)
 
     def _batch(self, sql: str, batch: list[Sequence[Value]]) -> None:
         with self.transaction():

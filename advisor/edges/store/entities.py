@@ -6,9 +6,10 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import islice
 
 from advisor.core.model import Entity, Kind, Policy, PolicyKind, Snapshot
-from advisor.edges.store.connection import Connection
+from advisor.edges.store.connection import Connection, Row
 from advisor.edges.store.rows import entity_of, maybe_stamp, moment, stamp
 
 _UPSERT = """
@@ -16,6 +17,9 @@ INSERT INTO entity (account, kind, name, arn, unique_id, path, created_at, seen_
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (account, arn, unique_id) DO UPDATE SET seen_at = excluded.seen_at, gone_at = NULL
 """
+
+_SOME = 40
+"""Snapshots a transaction: each is a dozen rows, and an acknowledgement waits for no more than a few hundred."""
 
 
 class Entities:
@@ -112,26 +116,45 @@ class Entities:
         rows = self._db.rows("SELECT * FROM directory")
         return {r["account"]: (moment(r["listed_at"]), r["failure"] or "") for r in rows}
 
+    def of_account(self, account: str) -> dict[tuple[str, str], int]:
+        """The row of each entity that was seen in an account, by ARN and unique id."""
+        rows = self._db.rows(
+            "SELECT id, arn, unique_id FROM entity WHERE account = ? AND gone_at IS NULL", (account,)
+        )
+        return {(r["arn"], r["unique_id"]): r["id"] for r in rows}
+
     def save_snapshot(self, snapshot: Snapshot) -> int:
-        """Store what IAM said of an entity; documents of the same text are stored once."""
-        facts = {
-            "groups": snapshot.groups,
-            "members": snapshot.members,
-            "holders": snapshot.holders,
-            "boundary_of": snapshot.boundary_of,
-            "tags": snapshot.tags,
-            "description": snapshot.description,
-            "created_at": maybe_stamp(snapshot.entity.created_at),
-        }
+        """Store what IAM said of an entity; documents of the same text are stored once, as is what has not changed."""
+        facts, digest = _facts(snapshot)
         with self._db.transaction():
+            last = self._db.row(
+                "SELECT id, digest FROM snapshot WHERE entity_id = ? ORDER BY id DESC LIMIT 1",
+                (snapshot.entity.id,),
+            )
+            if last and last["digest"] == digest:
+                self._db.run(
+                    "UPDATE snapshot SET read_at = ? WHERE id = ?", (stamp(snapshot.read_at), last["id"])
+                )
+                return int(last["id"])
             cursor = self._db.run(
-                "INSERT INTO snapshot (entity_id, read_at, facts) VALUES (?, ?, ?)",
-                (snapshot.entity.id, stamp(snapshot.read_at), json.dumps(facts, ensure_ascii=False)),
+                "INSERT INTO snapshot (entity_id, read_at, facts, digest) VALUES (?, ?, ?, ?)",
+                (snapshot.entity.id, stamp(snapshot.read_at), facts, digest),
             )
             snapshot_id = int(cursor.lastrowid or 0)
             for policy in snapshot.policies:
                 self._save_policy(snapshot_id, policy)
         return snapshot_id
+
+    def save_snapshots(self, snapshots: Iterable[Snapshot]) -> dict[int, int]:
+        """Store many, a few in each transaction: the snapshot's row of each entity."""
+        saved: dict[int, int] = {}
+        rest = iter(snapshots)
+        while some := list(islice(rest, _SOME)):
+            with self._db.transaction():
+                for snapshot in some:
+                    saved[snapshot.entity.id] = self.save_snapshot(snapshot)
+            self._db.breathe()
+        return saved
 
     def _save_policy(self, snapshot_id: int, policy: Policy) -> None:
         digest = hashlib.sha256(policy.text.encode()).hexdigest()
@@ -168,41 +191,78 @@ class Entities:
 
     def snapshot(self, snapshot_id: int) -> Snapshot | None:
         """A stored snapshot, whole."""
-        row = self._db.row(
-            "SELECT s.read_at, s.facts, e.* FROM snapshot s JOIN entity e ON e.id = s.entity_id WHERE s.id = ?",
-            (snapshot_id,),
-        )
-        if row is None:
-            return None
-        facts = json.loads(row["facts"])
-        policies = self._db.rows(
-            "SELECT p.*, d.text FROM policy p JOIN document d ON d.id = p.document_id WHERE p.snapshot_id = ? "
-            "ORDER BY p.id",
-            (snapshot_id,),
-        )
-        entity = entity_of(row)
-        return Snapshot(
-            entity=entity,
-            read_at=moment(row["read_at"]),
-            policies=tuple(
-                Policy(
-                    p["name"],
-                    PolicyKind(p["kind"]),
-                    p["text"],
-                    p["arn"],
-                    p["version"],
-                    p["attachments"],
-                    p["group_name"],
-                )
-                for p in policies
-            ),
-            groups=tuple(facts["groups"]),
-            members=tuple(facts["members"]),
-            holders=tuple(facts["holders"]),
-            boundary_of=facts["boundary_of"],
-            tags=tuple((k, v) for k, v in facts["tags"]),
-            description=facts["description"],
-        )
+        return self.snapshots([snapshot_id]).get(snapshot_id)
+
+    def snapshots(self, snapshot_ids: Sequence[int]) -> dict[int, Snapshot]:
+        """Stored snapshots, whole; documents of the same text are one string."""
+        found: dict[int, Snapshot] = {}
+        for n in range(0, len(snapshot_ids), _MANY):
+            ids = tuple(snapshot_ids[n : n + _MANY])
+            marks = ", ".join("?" * len(ids))
+            policies: dict[int, list[Policy]] = {}
+            texts: dict[int, str] = {}
+            for p in self._db.rows(
+                f"SELECT p.*, d.text FROM policy p JOIN document d ON d.id = p.document_id "
+                f"WHERE p.snapshot_id IN ({marks}) ORDER BY p.id",
+                ids,
+            ):
+                text = texts.setdefault(p["document_id"], p["text"])
+                policies.setdefault(p["snapshot_id"], []).append(_policy_of(p, text))
+            for row in self._db.rows(
+                "SELECT s.id AS snapshot_id, s.read_at, s.facts, e.* FROM snapshot s "
+                f"JOIN entity e ON e.id = s.entity_id WHERE s.id IN ({marks})",
+                ids,
+            ):
+                found[row["snapshot_id"]] = _snapshot_of(row, policies.get(row["snapshot_id"], []))
+        return found
+
+
+_MANY = 400
+"""Rows that are asked for by their ids at once: far below what a statement of SQLite may name."""
+
+
+def _policy_of(row: Row, text: str) -> Policy:
+    kind, version = PolicyKind(row["kind"]), row["version"]
+    return Policy(row["name"], kind, text, row["arn"], version, row["attachments"], row["group_name"])
+
+
+def _snapshot_of(row: Row, policies: Sequence[Policy]) -> Snapshot:
+    facts = json.loads(row["facts"])
+    return Snapshot(
+        entity=entity_of(row),
+        read_at=moment(row["read_at"]),
+        policies=tuple(policies),
+        groups=tuple(facts["groups"]),
+        members=tuple(facts["members"]),
+        holders=tuple(facts["holders"]),
+        boundary_of=facts["boundary_of"],
+        tags=tuple((k, v) for k, v in facts["tags"]),
+        description=facts["description"],
+    )
+
+
+def _facts(snapshot: Snapshot) -> tuple[str, str]:
+    """What is stored beside the policies, and a digest of all of it: equal digests, nothing has changed."""
+    facts = json.dumps(
+        {
+            "groups": snapshot.groups,
+            "members": snapshot.members,
+            "holders": snapshot.holders,
+            "boundary_of": snapshot.boundary_of,
+            "tags": snapshot.tags,
+            "description": snapshot.description,
+            "created_at": maybe_stamp(snapshot.entity.created_at),
+        },
+        ensure_ascii=False,
+    )
+    whole = hashlib.sha256(facts.encode())
+    # Listings of a whole account name policies in another order than a single reading does.
+    for one in sorted(
+        repr((p.name, p.kind.value, p.arn, p.version, p.attachments, p.group, p.text))
+        for p in snapshot.policies
+    ):
+        whole.update(one.encode("utf-8", "backslashreplace"))
+    return facts, whole.hexdigest()
 
 
 def _columns(entity: Entity, now: datetime) -> tuple[str | None, ...]:

@@ -52,6 +52,11 @@ class Log:
                 (*row, chained(last["hash"] if last else "", *row)),
             )
 
+    def last(self) -> tuple[int, str]:
+        """How many rows the log has, and the hash of the last: whoever notes them sees later whether its end was cut."""
+        row = self._db.row("SELECT id, hash FROM log ORDER BY id DESC LIMIT 1")
+        return (int(row["id"]), str(row["hash"])) if row else (0, "")
+
     def lines(self) -> str:
         """The whole log as JSON lines, as `verify_lines` reads them."""
         rows = self._db.rows("SELECT * FROM log ORDER BY id")

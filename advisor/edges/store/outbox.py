@@ -100,7 +100,7 @@ class Outbox:
             "PARTITION BY coalesce(n.parent_id, n.id) ORDER BY n.id) AS place FROM notice n "
             "LEFT JOIN notice p ON p.id = n.parent_id WHERE n.state IN ('due', 'sending')) "
             "WHERE place = 1 AND not_before <= ? AND coalesce(parent_state, '') NOT IN ('due', 'sending') "
-            "ORDER BY id LIMIT 500",
+            "ORDER BY kind = 'home', id LIMIT 500",  # hundreds of homes never crowd out a card
             (stamp(now),),
         )
         return [notice_of(r) for r in rows]

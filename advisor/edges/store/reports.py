@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from advisor.core.findings import Attempts
 from advisor.core.model import ActionRow, Granularity, Report, ServiceRow
 from advisor.edges.store.connection import Connection, Row
-from advisor.edges.store.rows import action_of, dump_grants, maybe_stamp, moment, service_of, stamp
+from advisor.edges.store.rows import (
+    action_of,
+    dump_grants,
+    maybe_moment,
+    maybe_stamp,
+    moment,
+    service_of,
+    stamp,
+)
 
 _SERVICE = (
     "INSERT INTO service (id, report_id, namespace, name, last_at, last_by, region, entities, has_actions, grants) "
@@ -26,26 +36,36 @@ class Reports:
 
     def save(self, report: Report, snapshot_id: int | None) -> int:
         """Write a report's rows under an invisible report; `show` makes it visible with the state that needs it."""
+        return self.save_all([(report, snapshot_id)])[0]
+
+    def save_all(self, reports: Sequence[tuple[Report, int | None]]) -> list[int]:
+        """The same for many: their rows share transactions."""
+        ids = []
         with self._db.transaction():
-            cursor = self._db.run(
-                "INSERT INTO report (entity_id, granularity, snapshot_id, created_at, completed_at, granted) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    report.entity_id,
-                    report.granularity.value,
-                    snapshot_id,
-                    stamp(report.created_at),
-                    stamp(report.completed_at),
-                    len(report.services),
-                ),
-            )
-            report_id = int(cursor.lastrowid or 0)
-        first = report_id * _SPACE
+            for report, snapshot_id in reports:
+                cursor = self._db.run(
+                    "INSERT INTO report (entity_id, granularity, snapshot_id, created_at, completed_at, granted) "
+                    "VALUES (?, ?, ?, ?, ?, ?)",
+                    (
+                        report.entity_id,
+                        report.granularity.value,
+                        snapshot_id,
+                        stamp(report.created_at),
+                        stamp(report.completed_at),
+                        len(report.services),
+                    ),
+                )
+                ids.append(int(cursor.lastrowid or 0))
+        rows = [
+            (report_id * _SPACE + n, report_id, service)
+            for report_id, (report, _) in zip(ids, reports, strict=True)
+            for n, service in enumerate(report.services)
+        ]
         self._db.bulk(
             _SERVICE,
             (
                 (
-                    first + n,
+                    row_id,
                     report_id,
                     s.namespace,
                     s.name,
@@ -56,23 +76,41 @@ class Reports:
                     s.actions is not None,
                     dump_grants(s.grants),
                 )
-                for n, s in enumerate(report.services)
+                for row_id, report_id, s in rows
             ),
         )
         self._db.bulk(
             _ACTION,
             (
-                (first + n, a.name, maybe_stamp(a.last_at), a.last_by, a.region)
-                for n, s in enumerate(report.services)
+                (row_id, a.name, maybe_stamp(a.last_at), a.last_by, a.region)
+                for row_id, _, s in rows
                 for a in s.actions or ()
             ),
         )
-        return report_id
+        return ids
 
     def show(self, report_id: int) -> None:
         """Make a report visible."""
         with self._db.transaction():
             self._db.run("UPDATE report SET complete = 1 WHERE id = ?", (report_id,))
+
+    def show_all(self, report_ids: Sequence[int]) -> None:
+        """The same for many."""
+        with self._db.transaction():
+            for report_id in report_ids:
+                self.show(report_id)
+
+    def young(self, account: str, since: datetime) -> dict[int, tuple[int, datetime]]:
+        """Scored service-level reports of an account that were completed since then: the newest of each entity.
+
+        Each with its row and the time as of which its data is.
+        """
+        rows = self._db.rows(
+            "SELECT r.entity_id, r.id, r.created_at FROM score s JOIN report r ON r.id = s.report_id "
+            "WHERE s.account = ? AND s.newest = 1 AND r.granularity = ? AND r.completed_at >= ?",
+            (account, Granularity.SERVICE.value, stamp(since)),
+        )
+        return {r["entity_id"]: (r["id"], moment(r["created_at"])) for r in rows}
 
     def sweep_unfinished(self) -> None:
         """Delete what a stopped process left half-written; called before work begins."""
@@ -149,6 +187,18 @@ class Reports:
         """A report's services without their actions."""
         rows = self._db.rows("SELECT * FROM service WHERE report_id = ? ORDER BY id", (report_id,))
         return [service_of(r, None) for r in rows]
+
+    def attempts(self, report_ids: Sequence[int]) -> dict[int, Attempts]:
+        """Of many reports, as far as findings of a whole account need them."""
+        marks = ", ".join("?" * len(report_ids))
+        found: dict[int, list[tuple[str, datetime | None]]] = {i: [] for i in report_ids}
+        for r in self._db.rows(
+            f"SELECT report_id, namespace, last_at FROM service WHERE report_id IN ({marks}) ORDER BY id",
+            tuple(report_ids),
+        ):
+            found[r["report_id"]].append((r["namespace"], maybe_moment(r["last_at"])))
+        times = self._db.rows(f"SELECT id, created_at FROM report WHERE id IN ({marks})", tuple(report_ids))
+        return {r["id"]: Attempts(moment(r["created_at"]), tuple(found[r["id"]])) for r in times}
 
     def service(self, service_id: int) -> tuple[int, ServiceRow] | None:
         """One service row, with its report's id."""

@@ -52,6 +52,15 @@ class Requests:
             self._db.wake(self._db.work)
         return int(cursor.lastrowid or 0)
 
+    def served(
+        self, user: str, channel: str, words: str, asked: Asked, now: datetime, entity_id: int, report_id: int
+    ) -> int:
+        """Commit an asking that a stored report has answered already, without a card: a ticket rests on it."""
+        with self._db.transaction():
+            request_id = self.add(user, channel, words, asked, now, entity_id)
+            self.serve(request_id, entity_id, report_id)
+        return request_id
+
     def get(self, request_id: int) -> Request | None:
         """One request."""
         row = self._db.row("SELECT * FROM request WHERE id = ?", (request_id,))

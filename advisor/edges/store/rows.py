@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 from pydantic import TypeAdapter
 
+from advisor.core.digest import Digest
+from advisor.core.findings import AccountFindings
 from advisor.core.model import (
     ActionRow,
     Asked,
@@ -44,7 +46,9 @@ from advisor.edges.store.connection import Row
 # A plan is a tree of frozen dataclasses; pydantic writes and reads it as JSON by their own types.
 _PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
 _STEP: TypeAdapter[Step] = TypeAdapter(Step)
+_DIGEST: TypeAdapter[Digest] = TypeAdapter(Digest)
 _MOVED: TypeAdapter[tuple[Moved, ...]] = TypeAdapter(tuple[Moved, ...])
+_FINDINGS: TypeAdapter[AccountFindings] = TypeAdapter(AccountFindings)
 
 
 def stamp(at: datetime) -> str:
@@ -221,9 +225,29 @@ def dump_step(step: Step) -> str:
     return _STEP.dump_json(step).decode()
 
 
+def dump_findings(findings: AccountFindings) -> str:
+    """What a sweep found in an account, as JSON."""
+    return _FINDINGS.dump_json(findings, exclude_defaults=True).decode()
+
+
+def findings_of(text: str) -> AccountFindings:
+    """What `dump_findings` wrote."""
+    return _FINDINGS.validate_json(text)
+
+
 def dump_moved(moved: Sequence[Moved]) -> str:
     """What moved, as JSON."""
     return _MOVED.dump_json(tuple(moved)).decode()
+
+
+def dump_digest(digest: Digest) -> str:
+    """A digest as JSON."""
+    return _DIGEST.dump_json(digest).decode()
+
+
+def digest_of(text: str) -> Digest | None:
+    """What `dump_digest` wrote; None where nothing was."""
+    return _DIGEST.validate_json(text) if text else None
 
 
 def ticket_of(row: Row) -> Ticket:

@@ -6,7 +6,7 @@ import { compose } from "./composer.js";
 import { el, icon } from "./dom.js";
 import { page } from "./elements.js";
 import { menu } from "./menu.js";
-import { app, fill } from "./messages.js";
+import { app, fill, refocus } from "./messages.js";
 import { confirmed, drawModal } from "./modal.js";
 import { names } from "./text.js";
 import { setZone } from "./time.js";
@@ -144,12 +144,13 @@ async function drawHome() {
   store.home = print;
   if (!view) { $("home").replaceChildren(el("p", { class: "nothing" }, "The app has not drawn a Home for you.")); return; }
   const told = (block, node) => ({ home: true, block_id: block.block_id, action_id: node.action_id });
-  $("home").replaceChildren(el("div", { class: "sheet" }, blocks(view.blocks, {
+  const sheet = el("div", { class: "sheet" }, blocks(view.blocks, {
     held: (block, node) => view.state?.values?.[block.block_id]?.[node.action_id],
     note: () => undefined,
     act: (block, node, value) => post("click", { ...told(block, node), ...(node.type === "button" ? { value } : { option: value }) }),
     suggest: (block, node, text) => post("suggest", { ...told(block, node), text }),
-  })));
+  }));
+  refocus($("home"), () => $("home").replaceChildren(sheet), $("home"));
 }
 
 // -- going about -----------------------------------------------------------------------------------------------------
@@ -236,7 +237,7 @@ function wire() {
   if (localStorage.theme) document.documentElement.dataset.theme = localStorage.theme;
   for (const [id, name] of [["bolt", "bolt"], ["world", "world"], ["theme", "theme"],
     ["unthread", "close"], ["unworld", "close"], ["burger", "menu"], ["send", "send"]]) $(id).prepend(icon(name));
-  Object.assign(page, { confirm: confirmed, jump, people: () => store.users.filter((u) => !u.deleted), places: () => store.channels, current: () => store.channel });
+  Object.assign(page, { confirm: confirmed, jump, people: () => store.users.filter((u) => !u.deleted), places: () => store.channels.map((c) => ({ ...c, name: nameOf(c) })), current: () => store.channel });
   $("me").onchange = (event) => switchTo(event.target.value);
   $("unthread").onclick = closeThread;
   $("theme").onclick = turnTheme;

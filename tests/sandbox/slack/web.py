@@ -93,6 +93,14 @@ class Web:
             }
         }
 
+    def conversations_members(self, args: Json) -> Json:
+        channel = self._channel(str(args.get("channel")), joined=False)
+        self._need("groups:read" if channel.get("is_private") else "channels:read")
+        found, first = channel["members"], int(args.get("cursor") or 0)
+        size = min(int(args.get("limit") or 100), 3)  # Slack may give fewer than asked for
+        following = str(first + size) if first + size < len(found) else ""
+        return {"members": found[first : first + size], "response_metadata": {"next_cursor": following}}
+
     def conversations_open(self, args: Json) -> Json:
         self._need("im:write")
         return {"channel": {"id": self.ws.dm_of(str(args["users"]))}}
@@ -183,6 +191,16 @@ class Web:
         self.ws.touch()
         return {"channel": channel["id"], "ts": found["ts"], "text": found["text"]}
 
+    def chat_getPermalink(self, args: Json) -> Json:
+        channel, ts = self._channel(str(args.get("channel")), joined=False), str(args.get("message_ts"))
+        found = next((m for m in self.state.messages.get(channel["id"], []) if m["ts"] == ts), None)
+        if found is None:
+            raise Refused("message_not_found")
+        thread = found.get("thread_ts")
+        tail = f"?thread_ts={thread}&cid={channel['id']}" if thread and thread != ts else ""
+        link = f"https://sandbox.slack.com/archives/{channel['id']}/p{ts.replace('.', '')}{tail}"
+        return {"channel": channel["id"], "permalink": link}
+
     def chat_postEphemeral(self, args: Json) -> Json:
         self._need("chat:write")
         channel = self._channel(str(args.get("channel")))
@@ -244,6 +262,9 @@ class Web:
         user = str(args.get("user_id"))
         if user not in self.state.users:
             raise Refused("invalid_arguments", response_metadata={"messages": ["user_id"]})
+        old = self.state.views.get(self.state.homes.get(user, ""))
+        if args.get("hash") and (old is None or args["hash"] != old["hash"]):
+            raise Refused("hash_conflict")
         self._view(args["view"])
         view = views.hold(self.ws, args["view"], self.state.homes.get(user, ""))
         self.state.homes[user] = view["id"]

@@ -414,14 +414,15 @@ class Workspace:
 
     def _by_http(self, kind: str, payload: Json, wait: float) -> Json | None:
         fields = payload if kind == "slash_commands" else {"payload": json.dumps(payload)}
-        body = urllib.parse.urlencode(fields).encode()
+        event = kind == "events_api"  # events come as JSON, everything else as a form
+        body = json.dumps(payload).encode() if event else urllib.parse.urlencode(fields).encode()
         stamp = str(int(time.time()))
         signed = hmac.new(SECRET.encode(), b"v0:" + stamp.encode() + b":" + body, hashlib.sha256).hexdigest()
         request = urllib.request.Request(
             self.http_url,
             data=body,
             headers={
-                "Content-Type": "application/x-www-form-urlencoded",
+                "Content-Type": "application/json" if event else "application/x-www-form-urlencoded",
                 "X-Slack-Request-Timestamp": stamp,
                 "X-Slack-Signature": f"v0={signed}",
             },
