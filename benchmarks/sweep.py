@@ -31,7 +31,7 @@ import boto3
 from botocore.config import Config as BotoConfig
 from botocore.exceptions import ClientError
 
-from advisor import readings, sweeping, sweeps
+from advisor import readings, sweep_steps, sweeping, sweeps
 from advisor.core.model import Snapshot
 from advisor.core.report import Rules
 from advisor.desk import Desk
@@ -281,7 +281,7 @@ def _measured(desk: Desk, ids: list[str], *, story: bool) -> Run:
 def _story(desk: Desk) -> int:
     """A sweep as somebody asks for it, beat by beat; how many entities were read."""
     store = desk.store
-    beat = Beat("tick", store.work, partial(sweeps.beat, desk))
+    beat = Beat("tick", store.work, partial(sweep_steps.beat, desk))
     beat.start()
     sweep = sweeps.start(desk, "U1", "C1", "all", silent=True)
     sweeps.admit(desk, sweep)

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
@@ -28,6 +27,7 @@ from handlers import uploads
 from handlers.access import NoAnswer, People
 from handlers.blocks.kit import Json, Message
 from handlers.draw import RUNGS, Draw
+from handlers.refusals import ELSEWHERE, GONE, PLAINER, TOKEN, Refusal, refusal_of
 
 log = logging.getLogger(__name__)
 
@@ -36,86 +36,9 @@ LANE = "slack"
 HOMES = "homes"
 """A lane of their own: hundreds of homes never keep a card waiting."""
 
-_PLAINER = {
-    "invalid_blocks",
-    "invalid_blocks_format",
-    "msg_blocks_too_long",
-    "msg_too_long",
-    "invalid_attachments",
-    "invalid_arguments",
-    "metadata_too_large",
-    "invalid_metadata_format",
-    "no_text",
-}
-_ELSEWHERE = {
-    "channel_not_found": "not_joined",
-    "not_in_channel": "not_joined",
-    "restricted_action": "not_joined",
-    "restricted_action_read_only_channel": "not_joined",
-    "restricted_action_thread_only_channel": "not_joined",
-    "is_archived": "archived",
-    "user_not_in_channel": "not_joined",
-    "channel_type_not_supported": "not_joined",
-    "team_access_not_granted": "shared",
-}
+
 _BY_URL = {"audit": "", "whoami": "", "accounts": "", "question": "question"}
 """Families of private answers that go by a command's own URL, and what they are remembered under."""
-
-_GONE = {"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"}
-_PASSING = {
-    "internal_error",
-    "fatal_error",
-    "service_unavailable",
-    "request_timeout",
-    "team_added_to_org",
-    "message_limit_exceeded",
-}
-_TOKEN = {
-    "invalid_auth",
-    "account_inactive",
-    "token_revoked",
-    "token_expired",
-    "not_authed",
-    "missing_scope",
-    "no_permission",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What Slack answered instead of ok: its word, seconds to wait, and whether the effect may have happened."""
-
-    error: str
-    wait: float = 0.0
-    unknown: bool = False
-
-
-def refusal_of(error: Exception) -> Refusal:
-    """Read an SDK error."""
-    if not isinstance(error, SlackApiError):
-        # Nothing was sent where no connection was made; everything else may have arrived.
-        refused = isinstance(getattr(error, "reason", error), ConnectionRefusedError)
-        return Refusal(type(error).__name__, unknown=not refused)
-    response: Any = error.response
-    status = getattr(response, "status_code", 200)
-    if status == 429:  # HTTP's own number
-        return Refusal("ratelimited", wait=_seconds(getattr(response, "headers", {})))
-    if status >= 500:
-        return Refusal(f"http {status}", unknown=True)
-    try:
-        word = str(response.get("error") or "unknown_error")
-    except (AttributeError, TypeError, ValueError):
-        return Refusal("unreadable answer", unknown=True)
-    if word == "ratelimited":
-        return Refusal(word, wait=30.0)
-    # The SDK writes a sentence where Slack's word should be when it could not read the answer: it may be done.
-    return Refusal(word, unknown=word in _PASSING or word == "unknown_error" or not word.isidentifier())
-
-
-def _seconds(headers: Any) -> float:
-    found = {str(k).lower(): v for k, v in dict(headers).items()}.get("retry-after", "30")
-    value = found[0] if isinstance(found, list) else found
-    return max(1.0, float(value)) if str(value).replace(".", "", 1).isdigit() else 30.0
 
 
 @dataclass(slots=True)
@@ -455,23 +378,23 @@ class Deliver:
 
     def _refused(self, notice: Notice, refusal: Refusal) -> None:
         store = self.desk.store
-        if refusal.wait or refusal.unknown or refusal.error in _TOKEN:
+        if refusal.wait or refusal.unknown or refusal.error in TOKEN:
             self._later(notice, refusal)
-        elif refusal.error in _PLAINER:
+        elif refusal.error in PLAINER:
             self._plainer(notice, refusal.error)
-        elif refusal.error in _ELSEWHERE and notice.kind == "update":
-            self._move_card(notice, _ELSEWHERE[refusal.error])
-        elif refusal.error in _ELSEWHERE and notice.channel != notice.user:
+        elif refusal.error in ELSEWHERE and notice.kind == "update":
+            self._move_card(notice, ELSEWHERE[refusal.error])
+        elif refusal.error in ELSEWHERE and notice.channel != notice.user:
             self.people.forget_place(notice.channel)
             if notice.kind == "post" and notice.parent_id is None:
-                self._redirect(notice, _ELSEWHERE[refusal.error])
+                self._redirect(notice, ELSEWHERE[refusal.error])
             else:
                 store.outbox.redirect(notice.id, notice.user, refusal.error)
-        elif refusal.error in _GONE and notice.kind == "update":
+        elif refusal.error in GONE and notice.kind == "update":
             with store.transaction():
                 store.outbox.drop(notice.id, "dropped", refusal.error)
                 store.outbox.repost(notice.parent_id or 0)
-        elif refusal.error in _GONE:
+        elif refusal.error in GONE:
             store.outbox.redirect(notice.id, notice.user, refusal.error)
         elif not refusal.error.isidentifier():
             self._later(notice, refusal)
@@ -495,7 +418,7 @@ class Deliver:
             if refusal.wait
             else jobs.patience(f"notice {notice.id}", min(notice.attempts, 5))
         )
-        if refusal.error in _TOKEN:
+        if refusal.error in TOKEN:
             wait = timedelta(minutes=1)
             log.error(
                 "slack.token_refused error=%s: nothing can be said until the token or its scopes are mended",

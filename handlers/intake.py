@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from advisor import audits, changes, decisions, digests, followups, jobs, questions, sweeps, tickets
+from advisor import audits, changes, decisions, digests, followups, jobs, questions, sweep_steps, tickets
 from advisor.core.errors import AwsError
 from advisor.core.estate import Question, SweepState
 from advisor.core.lifecycle import Person, refusal
@@ -53,7 +53,7 @@ class Intake:
         for question in desk.store.questions.due(now):
             self._submit(questions.LANE, ("question", question.id), partial(self.answer, question))
         tables = (desk.store.jobs, desk.store.tickets, desk.store.questions)
-        times = [table.next_at(now) for table in tables] + [sweeps.next_at(desk)]
+        times = [table.next_at(now) for table in tables] + [sweep_steps.next_at(desk)]
         soon = [t for t in times if t]
         soon += DigestWork(desk, self.people).beat()
         return max(0.05, (min(soon) - desk.clock()).total_seconds()) if soon else None
@@ -298,10 +298,19 @@ class Intake:
         self.desk.store.log.add(actor, verb, subject, self.desk.clock(), **detail)
 
 
+_THINNED = 200
+"""Times that some hundred old reports are thinned in an hour: more than the largest sweep makes in one."""
+
+
 def housekeeping(desk: Desk) -> None:
     """Once an hour: thin old reports, forget old deliveries, list the accounts anew."""
     now = desk.clock()
-    thinned = desk.store.reports.thin(now - timedelta(days=desk.config.iam_audit_retention_days))
+    before, thinned = now - timedelta(days=desk.config.iam_audit_retention_days), 0
+    for _ in range(_THINNED):
+        some = desk.store.reports.thin(before)
+        thinned += some
+        if not some:
+            break
     desk.store.deliveries.forget(now - timedelta(days=7))
     audits.refresh_listings(desk, LISTED_FOR)
     digests.remind(desk)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from advisor import jobs, sweeps
+from advisor import jobs, sweep_steps, sweeps
 from advisor.core.estate import Sweep
 from advisor.core.model import Failure
 from advisor.desk import Desk
@@ -22,7 +22,7 @@ def beat(desk: Desk, people: People) -> None:
     for sweep in store.sweeps.unfinished():
         if sweep.stop_by:
             desk.lanes.submit(FRONT, ("sweep stop", sweep.id), partial(stop, desk, people, sweep), store.work)
-    sweeps.beat(desk)
+    sweep_steps.beat(desk)
 
 
 def admit(desk: Desk, people: People, sweep: Sweep) -> None:

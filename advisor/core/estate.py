@@ -80,7 +80,7 @@ class SweptAccount:
     failed: int = 0
     gone: int = 0
     tries: int = 0
-    box: float = 0.0  # seconds that its last batch had to begin reports; 0 since the bot's start
+    box: float = 0.0  # seconds that its last batch had to begin reports; 0 at first, -1 after a restart
     rate: float = 0.0  # calls a second that the account took last; 0 before it was asked
     begun_at: datetime | None = None
     ended_at: datetime | None = None

@@ -74,11 +74,11 @@ def test_killed_every_few_seconds_until_it_is_done() -> None:
         assert demo.slack.command(A, S, "sweep account=all").ok
         deaths = 0
         while not _ended(demo):
-            time.sleep(4)
+            time.sleep(6)
             demo.stop_bot(kill=True)
             deaths += 1
             demo.start_bot()
-            assert deaths < 40
+            assert deaths < 30
         assert deaths > 1
         rows = _rows(demo, "SELECT state, count(*) FROM sweep_entity GROUP BY 1")
         twice = _rows(

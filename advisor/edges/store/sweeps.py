@@ -286,9 +286,9 @@ class Sweeps:
             )
 
     def begin_anew(self) -> None:
-        """The bot has just started: batches begin short again, since what a stopped one had read is lost."""
+        """The bot has just started: batches begin very short again, since what a stopped one had read is lost."""
         with self._db.transaction():
-            self._db.run("UPDATE sweep_account SET box = 0 WHERE state = 'running' AND box > 0")
+            self._db.run("UPDATE sweep_account SET box = -1 WHERE state = 'running'")
 
     def tried(self, sweep_id: int, account: str, entity_ids: Collection[int]) -> None:
         """Count a try of entities that a batch could not finish."""
