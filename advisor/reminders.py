@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from advisor.core import reminders as core
 from advisor.core.reminders import About, Audience, Rules, Say, Wait
 from advisor.desk import Desk
+from advisor.edges.schedule import known
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def go_through(desk: Desk, approvers: Collection[str], next_in_line: Collection[
         heard, zones, by = store.heard(), store.zones(), rules(desk)
         people = {*approvers, *next_in_line, *(r for t in tickets for r in t.requesters)}
         for user in sorted(people):
-            zone = ZoneInfo(zones[user]) if user in zones else UTC
+            zone = ZoneInfo(zones[user]) if known(zones.get(user, "")) else UTC
             who = Audience(user, zone, user in approvers, user in next_in_line)
             decided = core.decide(tickets, who, by, heard.get(user, ()), now)
             if decided is None:
@@ -76,17 +77,15 @@ def look(desk: Desk, who: Audience, zone: str) -> None:
     log.info("reminder.said user=%s lines=%d", who.user, len(decided.lines))
 
 
-def skip(desk: Desk, who: Audience, why: str) -> None:
+def skip(desk: Desk, who: Audience, why: str, zone: str) -> None:
     """This person cannot be reached: those who asked for the tickets that wait on them are told."""
     store, now = desk.store, desk.clock()
     with store.transaction():
         tickets, heard = store.reminders.waiting(), store.reminders.heard(who.user)
-        # At no hour of theirs is it quiet for somebody who is not there.
-        by = Rules(rules(desk).again, rules(desk).escalate, self_approval=desk.config.iam_audit_self_approval)
-        decided = core.decide(tickets, who, by, heard.get(who.user, ()), now)
+        decided = core.decide(tickets, who, rules(desk), heard.get(who.user, ()), now)
         lines = decided.lines if isinstance(decided, Say) else ()
         asked = [line.ticket for line in lines if line.about in {About.ASK, About.ESCALATED}]
         store.reminders.not_reached(who.user, why, asked, now)
-        store.reminders.looked(who.user, decided.until if isinstance(decided, Wait) else None)
+        store.reminders.looked(who.user, decided.until if isinstance(decided, Wait) else None, zone=zone)
     if asked:
         log.info("reminder.unreached user=%s why=%s tickets=%d", who.user, why, len(asked))

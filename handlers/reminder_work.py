@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ReminderWork:
-    """Hands out what is due of reminders; one person at a time, so that hundreds stay within Slack's limits."""
+    """Hands out what is due of reminders: one person at a time, so that hundreds stay within Slack's limits."""
 
     desk: Desk
     people: People
@@ -30,14 +30,12 @@ class ReminderWork:
         store, now = self.desk.store.reminders, self.desk.clock()
         if not self.desk.config.iam_audit_remind_hours or not store.any_waiting():
             return []
-        following = store.round_due(now)
-        if following is None:
+        if store.claim_round(now):
             self._submit(("reminders", 0), self.go_through)
-            following = store.round_due(now)
         look = store.look(now)
         if look is not None:
             self._submit(("reminder", look.user), partial(self.look, look))
-        return [t for t in (following, store.next_at(now)) if t and t > now]
+        return [t for t in (store.next_round(), store.next_at(now)) if t and t > now]
 
     def _submit(self, task: tuple[str, int | str], work: Callable[[], None]) -> None:
         self.desk.lanes.submit(reminders.LANE, task, work, self.desk.store.work)
@@ -49,9 +47,7 @@ class ReminderWork:
             approvers = self.people.named(config.iam_audit_approvers)
             escalate = self.people.named(config.iam_audit_escalate)
         except NoAnswer as error:
-            log.info("reminders.later why=%s", error)
-            now = self.desk.clock()
-            self.desk.store.reminders.put_off(now, now + jobs.patience("reminders", 5))
+            log.info("reminders.later why=%s", error)  # it is due again in a minute
             return
         reminders.go_through(self.desk, approvers, escalate)
 
@@ -69,7 +65,7 @@ class ReminderWork:
         if word in {"", "auditor"}:  # who decides need not be somebody who audits
             reminders.look(self.desk, who, zone)
         else:
-            reminders.skip(self.desk, who, word)
+            reminders.skip(self.desk, who, word, zone)
 
 
 def audience(desk: Desk, people: People, user: str) -> tuple[Audience, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -214,7 +215,7 @@ def test_a_traveller() -> None:
 
 # -- what holds for whatever comes -----------------------------------------------------------------------------------
 
-hours = st.builds(lambda h, m: time(h, m), st.integers(0, 23), st.sampled_from([0, 15, 30, 59]))
+hours = st.builds(time, st.integers(0, 23), st.sampled_from([0, 15, 30, 59]))
 
 
 @st.composite
@@ -229,9 +230,7 @@ def quiets(draw: st.DrawFn) -> Quiet:
         return quiet("off")
 
 
-moments = st.datetimes(datetime(2026, 3, 1), datetime(2027, 4, 30)).map(
-    lambda at: at.replace(tzinfo=UTC, microsecond=0)
-)
+moments = st.integers(0, 420 * 24 * 60).map(lambda n: datetime(2026, 3, 1, tzinfo=UTC) + timedelta(minutes=n))
 zones = st.sampled_from(ZONES).map(ZoneInfo)
 
 
@@ -325,7 +324,7 @@ def test_never_twice_a_day_never_at_night_nobody_forgotten(
     told = live(tickets, who, rules, begin, end)
     days: list[date] = [at.astimezone(zone).date() for at, _ in told]
     assert days == sorted(set(days)), "one a day at most"
-    assert all(later - earlier >= APART for (earlier, _), (later, _) in zip(told, told[1:], strict=False))
+    assert all(later - earlier >= APART for (earlier, _), (later, _) in pairwise(told))
     assert not [at for at, _ in told if night(setting, at, zone)]
     assert all(say.lines for _, say in told)
     for t in tickets:
@@ -337,7 +336,7 @@ def test_never_twice_a_day_never_at_night_nobody_forgotten(
         # Six quiet days and half a day between two messages, at the very most.
         patience = rules.again + 8 * DAY
         known = [t.since, *times, min(end, t.expires_at) if t.open else end]
-        assert all(b - a <= patience for a, b in zip(known, known[1:], strict=False))
+        assert all(b - a <= patience for a, b in pairwise(known))
 
 
 @settings(max_examples=25)
@@ -347,4 +346,4 @@ def test_with_the_default_nobody_waits_longer_than_a_weekend(zone: ZoneInfo, beg
     stuck = replace(STUCK, since=begin)
     told = live([stuck], replace(CAROL, zone=zone), RULES, begin, begin + 21 * DAY)
     times = [begin, *(at for at, _ in told), begin + 21 * DAY]
-    assert all(b - a <= DAY + 60 * HOUR + 12 * HOUR for a, b in zip(times, times[1:], strict=False))
+    assert all(b - a <= DAY + 60 * HOUR + 12 * HOUR for a, b in pairwise(times))

@@ -17,7 +17,7 @@ SPREAD = timedelta(seconds=0.7)
 """Between two people: 86 a minute. users.info is of Slack's tier 4, 100 and more a minute."""
 
 _LEASE = timedelta(minutes=1)
-"""How long a look may take, until it is made again."""
+"""How long a look, or a round of everybody, may take until it is made again."""
 
 _FAR = timedelta(days=9)
 """Nobody is put off for longer: a later time was written by a clock that ran ahead."""
@@ -168,26 +168,31 @@ class Reminders:
 
     # -- who is looked at when -----------------------------------------------------------------------------------
 
-    def round_due(self, now: datetime) -> datetime | None:
-        """When everybody is gone through next; None where that is now."""
+    def claim_round(self, now: datetime) -> bool:
+        """Whether everybody is to be gone through now. Whoever takes it does so within a minute, or it is due again."""
         row = self._db.row("SELECT * FROM reminder_round")
-        if row is None or moment(row["at"]) > now or moment(row["next_at"]) <= now:
-            return None
-        return moment(row["next_at"])
-
-    def put_off(self, now: datetime, next_at: datetime) -> None:
-        """Nobody could be gone through: try again then."""
+        if row is not None and moment(row["at"]) <= now < moment(row["next_at"]):
+            return False
         with self._db.transaction():
-            self._db.run(
-                "INSERT INTO reminder_round (id, at, next_at) VALUES (1, ?, ?) "
-                "ON CONFLICT (id) DO UPDATE SET at = excluded.at, next_at = excluded.next_at",
-                (stamp(now), stamp(next_at)),
-            )
+            self._next_round(now, now + _LEASE)
+        return True
+
+    def next_round(self) -> datetime | None:
+        """When everybody is gone through next."""
+        row = self._db.row("SELECT next_at FROM reminder_round")
+        return moment(row["next_at"]) if row else None
+
+    def _next_round(self, now: datetime, next_at: datetime) -> None:
+        self._db.run(
+            "INSERT INTO reminder_round (id, at, next_at) VALUES (1, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET at = excluded.at, next_at = excluded.next_at",
+            (stamp(now), stamp(next_at)),
+        )
 
     def round(self, now: datetime, next_at: datetime, looks: Mapping[str, datetime]) -> None:
         """Everybody was gone through: when each is looked at next, and nobody else is."""
         with self._db.transaction():
-            self.put_off(now, next_at)
+            self._next_round(now, next_at)
             self._db.run("UPDATE reminder_look SET next_at = NULL WHERE next_at IS NOT NULL")
             for user, at in looks.items():
                 self._db.run(
