@@ -152,12 +152,14 @@ class People:
             self._users.pop(user_id, None)
             self._groups.clear()
 
+    def named(self, ids: tuple[str, ...]) -> frozenset[str]:
+        """Everybody whom a setting means: the people that it names, and the members of its groups."""
+        groups = [self._members(i) for i in ids if i.startswith("S")]
+        return frozenset(i for i in ids if not i.startswith("S")).union(*groups)
+
     def able(self, besides: str) -> int:
         """How many people may approve by the settings of now, one person not counted."""
-        ids = self.config.iam_audit_approvers
-        people = {i for i in ids if not i.startswith("S")}
-        for group in (i for i in ids if i.startswith("S")):
-            people |= self._members(group)
+        people = self.named(self.config.iam_audit_approvers)
         return len(people if self.config.iam_audit_self_approval else people - {besides})
 
     def owner(self, tag: str) -> str:

@@ -39,6 +39,8 @@ from handlers.draw_digests import DrawDigests
 from handlers.draw_home import DrawHome
 from handlers.draw_questions import SURFACES as QUESTIONS
 from handlers.draw_questions import DrawQuestions
+from handlers.draw_reminders import SURFACE as REMINDER
+from handlers.draw_reminders import DrawReminders
 from handlers.draw_sweeps import SURFACES as SWEEPS
 from handlers.draw_sweeps import DrawSweeps
 from handlers.draw_tickets import SURFACES as TICKETS
@@ -97,6 +99,8 @@ class Draw:
                 found = store.sweeps.get(notice.row_id)
             case "question.card":
                 found = store.questions.get(notice.row_id)
+            case "reminder":
+                found = None  # it has no state; it is found again by its outbox id
             case _:
                 return None
         card = notice.parent_id or notice.id
@@ -114,6 +118,8 @@ class Draw:
             message = self.digests.message(notice, rung)
         elif notice.surface in SWEEPS:
             message = self.sweeps.message(notice, rung)
+        elif notice.surface == REMINDER:
+            message = DrawReminders(self.desk, self.people, self.homes).message(notice)
         elif notice.surface in QUESTIONS:
             message = DrawQuestions(self.desk).message(notice, rung)
         else:

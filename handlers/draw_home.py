@@ -102,9 +102,10 @@ class DrawHome:
         places += [line.card for line in view.audits]
         places += [line.card for line in view.sweeps.rows]
         places += [line.ticket.card for line in view.owned.rows if line.ticket]
-        return dict(self._known(places))
+        return dict(self.linked(places))
 
-    def _known(self, places: Iterable[Place]) -> Iterable[tuple[Place, str]]:
+    def linked(self, places: Iterable[Place]) -> Iterable[tuple[Place, str]]:
+        """Cards with their addresses, as far as Slack tells them; each is asked once."""
         for place in set(places):
             if not place.ts:
                 continue

@@ -102,9 +102,9 @@ def _value(body: Body) -> str:
 
 
 def _has_address(body: Body) -> bool:
-    """Whether the pressed button led somewhere: the payload of a press brings the whole view along."""
+    """Whether the pressed button led somewhere: the payload of a press brings the whole view, or message, along."""
     pressed = body["actions"][0]["action_id"]
-    blocks = (body.get("view") or {}).get("blocks") or []
+    blocks = (body.get("view") or body.get("message") or {}).get("blocks") or []
     return any((b.get("accessory") or {}).get("url") for b in blocks if _id(b) == pressed)
 
 

@@ -20,6 +20,7 @@ from advisor.desk import Desk
 from handlers import sweep_intake
 from handlers.access import NoAnswer, People
 from handlers.digest_work import DigestWork
+from handlers.reminder_work import ReminderWork
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class Intake:
         times = [table.next_at(now) for table in tables] + [sweep_steps.next_at(desk)]
         soon = [t for t in times if t]
         soon += DigestWork(desk, self.people).beat()
+        soon += ReminderWork(desk, self.people).beat()
         return max(0.05, (min(soon) - desk.clock()).total_seconds()) if soon else None
 
     def _tickets(self) -> None:

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from advisor.core.errors import ConfigError
 from advisor.core.model import Account
+from advisor.core.reminders import quiet
 
 PREFIX = "IAM_AUDIT_"
 _ROLE = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
@@ -57,6 +58,11 @@ def _accounts(value: str) -> str:
     numbers = [number.strip() for _, _, number in pairs]
     if len(set(aliases)) < len(aliases) or len(set(numbers)) < len(numbers):
         raise ValueError("names an account or an alias twice")
+    return value
+
+
+def _quiet(value: str) -> str:
+    quiet(value)  # raises where it cannot be read
     return value
 
 
@@ -108,6 +114,9 @@ class Config(BaseSettings):
     iam_audit_denied_queue: str | None = None
     iam_audit_access_analyzer: Annotated[str, Field(pattern="^(on|off)$")] = "off"
     iam_audit_escalate: Ids = ()
+    iam_audit_remind_hours: Annotated[int, Field(ge=0, le=168)] = 24
+    iam_audit_escalate_hours: Annotated[int, Field(ge=1, le=8760)] = 72
+    iam_audit_quiet: Annotated[str, AfterValidator(_quiet)] = "20:00-08:00,sat,sun"
     iam_audit_retention_days: Annotated[int, Field(ge=1, le=36500)] = 730
     iam_audit_dask: str | None = None
     iam_audit_job_minutes: Annotated[float, Field(gt=0, le=1440)] = 15

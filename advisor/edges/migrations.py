@@ -229,6 +229,25 @@ CREATE INDEX sweep_account_newest ON sweep_account (account, sweep_id);
 """
 
 
+_REMINDERS = """
+CREATE TABLE reminder (
+    id INTEGER PRIMARY KEY, user TEXT NOT NULL, at TEXT NOT NULL, day TEXT NOT NULL, said TEXT NOT NULL,
+    notice_id INTEGER REFERENCES notice(id)
+);
+CREATE INDEX reminder_of_user ON reminder (user, at);
+CREATE INDEX reminder_of_notice ON reminder (notice_id);
+CREATE TABLE reminder_look (
+    user TEXT PRIMARY KEY, next_at TEXT, looked_at TEXT, tries INTEGER NOT NULL DEFAULT 0, zone TEXT NOT NULL DEFAULT ''
+) WITHOUT ROWID;
+CREATE INDEX reminder_look_due ON reminder_look (next_at) WHERE next_at IS NOT NULL;
+CREATE TABLE reminder_round (id INTEGER PRIMARY KEY CHECK (id = 1), at TEXT NOT NULL, next_at TEXT NOT NULL);
+CREATE TABLE unreached (
+    ticket_id INTEGER NOT NULL REFERENCES ticket(id), user TEXT NOT NULL, why TEXT NOT NULL, at TEXT NOT NULL,
+    PRIMARY KEY (ticket_id, user)
+) WITHOUT ROWID;
+"""
+
+
 @migrations()
 def m001_audits(db: Database) -> None:
     """Entities, snapshots of their policies, reports, requests, jobs, the outbox, deliveries and the log."""
@@ -248,6 +267,13 @@ def m002_tickets(db: Database) -> None:
 def m003_estate(db: Database) -> None:
     """Sweeps, schedules, digests, and what each stored report came to."""
     for statement in _split(_ESTATE):
+        db.execute(statement)
+
+
+@migrations()
+def m004_proof(db: Database) -> None:
+    """Who was asked again about which tickets, who is looked at next, and who could not be reached."""
+    for statement in _split(_REMINDERS):
         db.execute(statement)
 
 

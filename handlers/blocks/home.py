@@ -77,11 +77,13 @@ def _buttons(page: Page) -> Any:
     return kit.actions(*made, kit.button("Refresh", "home.refresh", "home"))
 
 
-def _beside(text: str, button: Any) -> Any:
+def beside(text: str, button: Any) -> Any:
+    """A plain line with a button."""
     return SectionBlock(text=kit.plain(text), accessory=button)
 
 
-def _go(page: Page, line: TicketLine) -> Any:
+def go(page: Page, line: TicketLine) -> Any:
+    """The button that leads to a ticket's card."""
     return ButtonElement(
         text=PlainTextObject(text=f"Go to ticket {line.id}", emoji=False),
         action_id=f"home.ticket.{line.id}",
@@ -94,7 +96,7 @@ def _waiting(page: Page) -> list[Any]:
     few = page.view.waiting
     if not few.total:
         return [kit.header("Nothing waits for you")]
-    shown = [_beside(lines.waits(page, line), _go(page, line)) for line in few.rows]
+    shown = [beside(lines.waits(page, line), go(page, line)) for line in few.rows]
     return [
         kit.header(f"Waiting for you: {few.total:,}"),
         *shown,
@@ -139,9 +141,9 @@ def _owned(page: Page) -> list[Any]:
 def _mine(page: Page, line: OwnedLine) -> Any:
     text = lines.owned(page, line)
     if line.ticket is not None:
-        return _beside(text, _go(page, line.ticket))
+        return beside(text, go(page, line.ticket))
     if page.view.reader.auditor:
-        return _beside(text, kit.button("Audit", f"home.audit.{line.entity.id}", line.entity.id))
+        return beside(text, kit.button("Audit", f"home.audit.{line.entity.id}", line.entity.id))
     return SectionBlock(text=kit.plain(text))
 
 
@@ -154,7 +156,7 @@ def _schedules(page: Page) -> list[Any]:
     for row in view.schedules.rows:
         if row.what == "digest":
             text = f"{lines.scope(page, row)}: {lines.when(row)}, next {lines.next_day(row)}"
-            made.append(_beside(text, kit.button("Change…", f"home.digest.{row.id}", row.id)))
+            made.append(beside(text, kit.button("Change…", f"home.digest.{row.id}", row.id)))
         else:
             plain.append(lines.schedule(page, row))
     plain += [lines.sweep(page, row) for row in view.sweeps.rows]
@@ -181,7 +183,7 @@ def _kept(page: Page, line: KeepLine) -> Any:
         deny=PlainTextObject(text="Leave it", emoji=False),
     )
     end = kit.button("End it", f"home.keep_end.{line.keep.id}", line.keep.id, confirm=ask)
-    return _beside(lines.keep(page, line.keep, line.entity), end)
+    return beside(lines.keep(page, line.keep, line.entity), end)
 
 
 def _accounts(page: Page) -> list[Any]:

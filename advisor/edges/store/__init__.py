@@ -17,6 +17,7 @@ from advisor.edges.store.journal import Deliveries, Log, verify, verify_lines
 from advisor.edges.store.outbox import Outbox
 from advisor.edges.store.postings import Orders, Postings
 from advisor.edges.store.questions import Questions
+from advisor.edges.store.reminders import Reminders
 from advisor.edges.store.reports import Reports
 from advisor.edges.store.requests import Followups, Jobs, Requests
 from advisor.edges.store.schedules import Schedules
@@ -60,6 +61,7 @@ class Store:
         self.deliveries = Deliveries(self._db)
         self.log = Log(self._db)
         self.homes = Homes(self._db)
+        self.reminders = Reminders(self._db)
         try:
             self.reports.sweep_unfinished()
             self.sweeps.begin_anew()

@@ -206,10 +206,11 @@ class Homes:
 
     def _lines(self, ids: Sequence[int]) -> Few[TicketLine]:
         shown = ids[:SHOWN]
-        found = {line.id: line for line in self._tickets(shown)}
+        found = {line.id: line for line in self.ticket_lines(shown)}
         return Few(tuple(found[i] for i in shown if i in found), len(ids))
 
-    def _tickets(self, ids: Sequence[int]) -> list[TicketLine]:
+    def ticket_lines(self, ids: Sequence[int]) -> list[TicketLine]:
+        """These tickets, in no order."""
         marks = ", ".join("?" * len(ids))
         return [_ticket(r) for r in self._db.rows(f"{_TICKET} WHERE t.id IN ({marks})", tuple(ids))]
 
@@ -258,7 +259,7 @@ class Homes:
             "GROUP BY e.id ORDER BY max(t.id) DESC LIMIT ?",
             (*here, SHOWN),
         )
-        tickets = {t.entity.id: t for t in self._tickets([int(r["id"]) for r in planned])}
+        tickets = {t.entity.id: t for t in self.ticket_lines([int(r["id"]) for r in planned])}
         ids = [int(r["entity_id"]) for r in planned]
         rest = self._db.rows(
             f"SELECT e.id FROM entity e JOIN {mine} LEFT JOIN score s ON s.entity_id = e.id AND s.newest = 1 "
