@@ -37,7 +37,7 @@ from handlers.blocks.digest_view import DigestView
 from handlers.blocks.kit import Json, Message
 from tests.drawn import nodes, safe
 from tests.sandbox.slack import limits
-from tests.scenarios.digesting import visible
+from tests.scenarios.digesting import flat, visible
 from tests.ticket_views import opened
 from tests.views import ALIAS, HOSTILE
 from tests.worlds import ACCOUNT, NOW, ago
@@ -161,6 +161,17 @@ def test_the_quiet_one_is_one_line() -> None:
     payload = checked(digest.card(VIEWS["quiet"]))
     assert [b["type"] for b in payload["blocks"]] == ["rich_text", "actions", "context"]
     assert "318 services could go, as before" in str(payload)
+
+
+def test_how_much_of_the_risk_the_next_ones_are() -> None:
+    """Where there are more than are shown."""
+    told = crowded()
+    told = replace(told, next=tuple(replace(n, risk=10) for n in told.next))
+    shown = sum(n.risk for n in told.next)
+    of = replace(told, totals=replace(told.totals, risk=4 * shown))
+    assert "they are 25 % of the risk that could go" in flat(checked(digest.card(view(of))))
+    alone = replace(of, more=0)
+    assert "% of the risk" not in flat(checked(digest.card(view(alone))))
 
 
 def test_a_plan_is_shown_whole_or_not_at_all() -> None:

@@ -149,6 +149,7 @@ class Totals:
     young: int = 0
     untracked: int = 0
     with_some: int = 0  # entities of which something could go
+    risk: int = 0  # the weight of all that could go
 
 
 @dataclass(frozen=True, slots=True)

@@ -304,6 +304,9 @@ def _next(view: DigestView, told: Digest, room: Room) -> list[Any]:
     if not told.next:
         return []
     rest = " · by risk" + (f", {len(told.next)} of {len(told.next) + told.more:,}" if told.more else "")
+    share = round(100 * sum(n.risk for n in told.next) / told.totals.risk) if told.totals.risk else 0
+    if told.more and share:
+        rest += f": they are {share} % of the risk that could go"
     lines: list[Any] = [kit.rich(_head("Clean up next", rest))]
     for one in told.next:
         best = f"; first {', '.join(kit.clip(s, 24) for s in one.best[:2])}" if room.best and one.best else ""

@@ -67,7 +67,8 @@ class Digests:
         """Sums over the newest report of every entity in scope that is still there."""
         row = self._db.row(
             "SELECT count(*) AS entities, sum(s.could_go) AS could_go, sum(s.granted) AS granted, sum(s.used) AS used, "
-            "sum(s.young) AS young, sum(s.untracked) AS untracked, sum(s.could_go > 0) AS with_some FROM score s "
+            "sum(s.young) AS young, sum(s.untracked) AS untracked, sum(s.could_go > 0) AS with_some, "
+            "sum(s.risk) AS risk FROM score s "
             f"JOIN entity e ON e.id = s.entity_id WHERE s.newest = 1 AND e.gone_at IS NULL AND {scope.where}",
             scope.values,
         )
