@@ -60,7 +60,7 @@ BOXES = (3.0, 24.0)
 The first of an account is short and each is twice as long as the last, so that little time is lost between batches.
 """
 
-AFRESH, FEW = 1.0, 25
+AFRESH, FEW = 1.0, 40
 """The same seconds, and the entities, of the first batch after a restart: a bot that is killed again and again gets on."""
 
 STUCK = 120.0
