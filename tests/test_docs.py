@@ -23,7 +23,7 @@ from advisor.core.removal import Kept, Operation, Step, TicketState, Verb
 from advisor.edges.aws import writer
 from advisor.edges.config import Config
 from handlers import access, check, commands, estate_words
-from handlers.blocks import answers, question_history, question_org, ticket_words, words
+from handlers.blocks import answers, question_history, question_org, question_why, ticket_words, words
 from handlers.files import COLUMNS
 from tests.sandbox import world
 
@@ -113,8 +113,9 @@ def test_every_option_is_documented(option: str) -> None:
 
 def test_what_is_documented_can_be_typed() -> None:
     """Every command of the document is understood, with every option."""
-    questions = {"history role NAME", "history", "org"}
+    questions = {"history role NAME", "history", "org", "why role NAME ACTION"}
     examples = {"NAME": "DBAdminRole", "ARN": "arn:aws:iam::111111111111:role/DBAdminRole", "N": "12"}
+    examples["ACTION"] = "s3:GetObject"
     lines = [word for cells in rows("docs/commands.md", "Commands") for word in code(cells[0])]
     typed = [line.removeprefix(handlers.COMMAND) for line in lines if line.startswith(handlers.COMMAND)]
     extra = [line for line in lines if not line.startswith(handlers.COMMAND)]
@@ -164,7 +165,8 @@ def test_no_button_is_documented_that_is_not_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "word", [*COLUMNS, *question_org.COLUMNS, *question_history.COLUMNS, *Usage, *Verdict]
+    "word",
+    [*COLUMNS, *question_org.COLUMNS, *question_history.COLUMNS, *question_why.COLUMNS, *Usage, *Verdict],
 )
 def test_the_files_are_documented(word: str) -> None:
     """Columns, and the words that stand in them."""

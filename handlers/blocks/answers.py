@@ -19,6 +19,7 @@ _HELP = """\
 /iam-audit tickets · ticket 12         what waits, and one ticket
 /iam-audit keeps · keep end 5          what is kept, and end one
 /iam-audit history role NAME           how use and grants developed; account=prod too
+/iam-audit why role NAME s3:GetObject  what grants it, last use, who decided what
 /iam-audit org [OU|ACCOUNT]            what SCPs allow and no account uses
 /iam-audit digest weekly mon 09:00     a digest for this channel
       daily  monthly last  now  list  edit  off
