@@ -22,6 +22,7 @@ _DO = {
     Verb.KEEP: "keep anything of {name}",
     Verb.RETRY: "retry ticket {id}",
     Verb.ROLLBACK: "roll ticket {id} back",
+    Verb.EVIDENCE: "take the evidence of ticket {id}",
 }
 _LOGGED = f"Your try is in the log. {answers.ONLY_YOU}"
 _FORBIDDEN = {"guest", "foreign", "deactivated", "bot", "auditor"}
