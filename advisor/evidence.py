@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from advisor.core.evidence import Evidence, Witness
+from advisor import proofs
+from advisor.core.evidence import Evidence
 from advisor.core.model import Report
 from advisor.core.removal import Ticket
 from advisor.desk import Desk
@@ -30,22 +31,10 @@ def gather(desk: Desk, ticket: Ticket, user: str) -> Evidence | None:
         entries=store.steps.of(ticket.id),
         links=store.log.about(f"ticket {ticket.id}"),
         log_end=store.log.last(),
-        witnesses=WITNESSES,
+        witnesses=proofs.witnesses(store.proofs.of(ticket.id)),
     )
 
 
 def _report(desk: Desk, report_id: int) -> Report | None:
     """Whole, or its times where its rows are not kept any more."""
     return desk.store.reports.get(report_id) or desk.store.reports.head(report_id)
-
-
-WITNESSES = (
-    Witness(
-        "second evaluator",
-        agrees=True,
-        said="nothing new is allowed, nothing that stays is lost, what was chosen is gone",
-    ),
-    Witness("replay of CloudTrail's event history", agrees=None, said="not asked"),
-    Witness("IAM Access Analyzer", agrees=None, said="not asked"),
-)
-"""What others said of a plan before its ticket was opened: without the first there is no ticket."""

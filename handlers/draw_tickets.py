@@ -21,6 +21,7 @@ from handlers.blocks import (
     ticket_form,
     ticket_new,
     ticket_private,
+    ticket_proof,
 )
 from handlers.blocks.kit import Json, Message
 from handlers.blocks.ticket_view import TicketView
@@ -63,6 +64,7 @@ class DrawTickets:
             owner_tag=tags.get(config.iam_audit_owner_tag, ""),
             owner_key=config.iam_audit_owner_tag,
             managed_by=code,
+            proof=store.proofs.of(found.id),
         )
 
     def of_row(self, row_id: int) -> TicketView | None:
@@ -273,6 +275,11 @@ class DrawTickets:
         newer = decisions.later_change(self.desk, found)
         return ticket_form.blocked(found, newer) if newer else ticket_form.roll_back(view)
 
+    def proof(self, notice: Notice, _rung: int) -> Message | None:
+        """What AWS said of the plan, answer by answer."""
+        view = self.of_row(notice.row_id)
+        return ticket_proof.thread(view, view.proof) if view and view.proof else None
+
     def evidenced(self, notice: Notice, _rung: int) -> Message | None:
         """How to check the evidence above."""
         view = self.of_row(notice.row_id)
@@ -302,6 +309,7 @@ SURFACES: dict[str, Callable[[DrawTickets, Notice, int], Message | None]] = {
     "ticket.elsewhere": DrawTickets.elsewhere,
     "ticket.file_refused": DrawTickets.no_file,
     "ticket.one": DrawTickets.one,
+    "ticket.proof": DrawTickets.proof,
     "ticket.evidenced": DrawTickets.evidenced,
     "tickets": DrawTickets.listed,
     "keeps": DrawTickets.keeps,

@@ -227,6 +227,10 @@ CREATE INDEX request_of_user ON request (user);
 CREATE INDEX sweep_account_newest ON sweep_account (account, sweep_id);
 """
 
+_PROOF = """
+CREATE TABLE ticket_proof (ticket_id INTEGER PRIMARY KEY REFERENCES ticket(id), result TEXT NOT NULL);
+"""
+
 
 @migrations()
 def m001_audits(db: Database) -> None:
@@ -247,6 +251,13 @@ def m002_tickets(db: Database) -> None:
 def m003_estate(db: Database) -> None:
     """Sweeps, schedules, digests, and what each stored report came to."""
     for statement in _split(_ESTATE):
+        db.execute(statement)
+
+
+@migrations()
+def m004_proof(db: Database) -> None:
+    """What others said of the plans of tickets."""
+    for statement in _split(_PROOF):
         db.execute(statement)
 
 

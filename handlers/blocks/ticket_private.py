@@ -177,6 +177,9 @@ def _plain(title: str, line: str, *more: Any, note: str = answers.ONLY_YOU, icon
 # -- no ticket -----------------------------------------------------------------------------------------------------
 
 
+_OURS = "nothing new is allowed, nothing that stays is lost"
+
+
 def void(entity_name: str, account: Account | None, failure: Failure) -> Message:
     """Why a form came to no ticket, and what would help."""
     name = kit.clip(entity_name, kit.NAME)
@@ -194,6 +197,10 @@ def void(entity_name: str, account: Account | None, failure: Failure) -> Message
         "refuted": (
             "The plan did not stand the check of the bot’s second reading of the policies, so it was thrown away.",
             "This is a fault of the bot’s; the case is in its log for the operator.",
+        ),
+        "disputed": (
+            f"The bot’s own check says: {_OURS}. AWS says otherwise: {kit.clip(failure.message, 600)}",
+            "The case is in the log for the operator. Tick less, or audit anew and open the ticket again.",
         ),
         "gone": (f"{name} does not exist any more.", "If it is there again, audit it anew."),
         "recreated": (

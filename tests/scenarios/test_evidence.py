@@ -63,7 +63,7 @@ def test_what_is_in_it(applied: Stage, tmp_path: Path, capsys: pytest.CaptureFix
     assert found["data"]["report"]["granularity"] == "SERVICE_LEVEL"
     assert found["data"]["report_before_the_first_write"]["id"] > found["data"]["report"]["id"]
     assert {w["name"]: w["agrees"] for w in found["witnesses"]} == {
-        "second evaluator": True, "replay of CloudTrail's event history": None, "IAM Access Analyzer": None,
+        "second evaluator": True, "IAM Access Analyzer": None, "IAM policy simulator": None,
     }  # fmt: skip
     assert found["steps"] and all(s["aws_request_id"] and s["state"] == "done" for s in found["steps"])
     iam = applied.aws.backend(story.PROD).get_role("DBAdminRole")

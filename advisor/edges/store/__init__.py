@@ -16,6 +16,7 @@ from advisor.edges.store.homes import Homes
 from advisor.edges.store.journal import Deliveries, Log, exported_rows, verify, verify_lines
 from advisor.edges.store.outbox import Outbox
 from advisor.edges.store.postings import Orders, Postings
+from advisor.edges.store.proofs import Proofs
 from advisor.edges.store.questions import Questions
 from advisor.edges.store.reports import Reports
 from advisor.edges.store.requests import Followups, Jobs, Requests
@@ -45,6 +46,7 @@ class Store:
         self.followups = Followups(self._db)
         self.tickets = Tickets(self._db)
         self.steps = Steps(self._db)
+        self.proofs = Proofs(self._db)
         self.presses = Presses(self._db)
         self.keeps = Keeps(self._db)
         self.sweeps = Sweeps(self._db)
