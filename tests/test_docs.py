@@ -255,7 +255,7 @@ def spread(names: set[str], slot: str) -> set[str]:
 
 def readers() -> str:
     """The code that calls AWS to read with the read role: not what writes, nor what the own identity alone asks."""
-    others = {"writer.py", "organizations.py"}
+    others = {"writer.py", "organizations.py", "analyzer.py"}
     paths = [p for p in sorted(ROOT.glob("advisor/edges/aws/*.py")) if p.name not in others]
     return "\n".join(path.read_text("utf-8") for path in paths)
 
@@ -283,6 +283,17 @@ def test_check_tests_every_permission_of_the_read_policy() -> None:
     (listing,) = re.findall(r'"iam:ListRoles, ([A-Za-z, ]+)"', text)
     tested |= {f"iam:{name}" for name in listing.split(", ")}
     assert spread(tested, "{k.title()}") == read_policy()
+
+
+def test_the_analyzer_policy_is_what_the_code_names() -> None:
+    """Optional, so in a file of its own; each has a row that says what it is for."""
+    text = read("advisor/edges/aws/analyzer.py")
+    (statement,) = policy("docs/iam-analyzer-policy.json")
+    named = set(re.findall(r'"((?:access-analyzer|iam):[A-Za-z]+)"', text))
+    assert statement["Action"] == sorted(named)
+    assert named <= {w for cells in rows("docs/iam.md", "Asking Access Analyzer") for w in code(cells[0])}
+    called = set(re.findall(r"\b(?:client|iam)\.([a-z_]+),", text))
+    assert {w.partition(":")[2] for w in named} == {"".join(p.title() for p in c.split("_")) for c in called}
 
 
 def test_the_bots_own_permissions() -> None:
