@@ -90,7 +90,7 @@ def documents(plan: Plan, catalogue: Catalogue) -> tuple[Document, ...]:
 def removed(edit: Edit, catalogue: Catalogue) -> tuple[str, ...]:
     """The actions of the cut that some statement allowed before and none allows afterwards."""
     services = {*edit.cut.services, *(a.partition(":")[0].lower() for a in edit.cut.actions)}
-    old, new = _allows(edit.before or ""), _allows(edit.after)
+    old, new = _allows(edit.before), _allows(edit.after)
     names = [f"{s}:{n}" for s in sorted(services) for n in sorted(catalogue.actions(s))]
     return tuple(n for n in names if any(s.names(n) for s in old) and not any(s.names(n) for s in new))
 

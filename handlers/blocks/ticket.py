@@ -170,7 +170,7 @@ def _plan(view: TicketView, room: Room) -> Any:
     if not plan.quarantine:
         lines += _remains(view, room)
     lines += _asked(view, room)
-    proved = proof.line(view)
+    proved = proof.line(view, brief=not room.more)
     lines += [kit.labelled(proof.LEAD, proved)] if proved else []
     body: list[Any] = [kit.section(kit.text(lead, bold=True)), kit.bullets(lines)]
     if plan.quarantine and view.entity.kind is Kind.ROLE:

@@ -199,7 +199,7 @@ def void(entity_name: str, account: Account | None, failure: Failure) -> Message
             "This is a fault of the bot’s; the case is in its log for the operator.",
         ),
         "disputed": (
-            f"The bot’s own check says: {_OURS}. AWS says otherwise: {kit.clip(failure.message, 600)}",
+            f"The bot’s own check says: {_OURS}. AWS says otherwise: {kit.clip(failure.message, 300)}",
             "The case is in the log for the operator. Tick less, or audit anew and open the ticket again.",
         ),
         "gone": (f"{name} does not exist any more.", "If it is there again, audit it anew."),

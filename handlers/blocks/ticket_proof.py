@@ -11,16 +11,19 @@ from handlers.blocks.ticket_view import TicketView
 
 LEAD = "Proved: "
 _NAMES = (("Access Analyzer", ANALYZER), ("IAM’s simulator", frozenset({Source.SIMULATE})))
+_SHOWN = 25
 _MARK = {True: "agrees", None: "not told", False: "disagrees"}
 
 
-def line(view: TicketView) -> str:
-    """by 3 of 3: the bot’s second evaluator, Access Analyzer, IAM’s simulator; empty where nobody was asked."""
+def line(view: TicketView, *, brief: bool = False) -> str:
+    """by 3 of 3: a second evaluator, Access Analyzer, IAM’s simulator; empty where nobody was asked."""
     proof = view.proof
     if proof is None:
         return ""
     agreed = ["a second evaluator", *(n for n, s in _NAMES if proof.of(s))]
     silent = [n for n, s in _NAMES if proof.of(s) is None]
+    if brief:
+        return f"by {len(agreed)} of {len(_NAMES) + 1}"
     tail = f"; {' and '.join(silent)} did not tell" if silent else ""
     return f"by {len(agreed)} of {len(_NAMES) + 1}: {', '.join(agreed)}{tail}"
 
@@ -30,7 +33,8 @@ def thread(view: TicketView, proof: Proof) -> Message:
     own = kit.section(
         kit.text("agrees", bold=True), kit.text(" · second evaluator: adds nothing, loses nothing that stays")
     )
-    shown = proof.answers[:40]
+    ranked = sorted(proof.answers, key=lambda a: a.agrees is True)  # what was not told first
+    shown = ranked[:_SHOWN]
     lines = [own, *(_answer(a) for a in shown)]
     more = len(proof.answers) - len(shown)
     if more:
