@@ -272,7 +272,7 @@ def _logging() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """`bot.py`, `bot.py check`, `bot.py verify FILE`, `bot.py --version`."""
+    """`bot.py`, `bot.py check`, `bot.py verify FILE [LOG]`, `bot.py --version`."""
     if arguments == ["--version"]:
         print(f"iam-audit {VERSION}")
         return OK
@@ -284,16 +284,23 @@ def main(arguments: list[str]) -> int:
     match arguments:
         case []:
             return run()
-        case ["verify", path]:
-            return _verify(Path(path))
-    usage = ("", " check", " verify FILE", " --version")
+        case ["verify", path, *rest] if len(rest) < 2:
+            return _verify(Path(path), Path(rest[0]) if rest else None)
+    usage = ("", " check", " verify FILE", " verify BUNDLE LOG", " --version")
     return _complain("usage", [f"python bot.py{u}" for u in usage], WRONG)
 
 
-def _verify(path: Path) -> int:
-    """Whether an exported log is whole: each row's hash covers the one before."""
+def _verify(path: Path, exported: Path | None) -> int:
+    """Whether the evidence of a ticket is the bot's, or an exported log is whole: each row's hash covers the one before."""
+    from handlers import bundle  # only this command needs it
+
     try:
-        count, last, broken = verify_lines(path.read_text("utf-8"))
+        content = path.read_bytes()
+        if bundle.is_bundle(content):
+            return OK if bundle.verify(content, exported, print) else FAILED
+        if exported is not None:
+            return _complain("usage", ["python bot.py verify BUNDLE LOG: the first file is no bundle"], WRONG)
+        count, last, broken = verify_lines(content.decode("utf-8"))
     except (OSError, ValueError) as error:
         return _complain("the file cannot be checked", [str(error)], WRONG)
     if broken is not None:

@@ -148,7 +148,7 @@ def _search(desk: Desk, request: Request) -> Found:
     accounts, kind, name, arn = _accounts(desk, request)
     clogged = [a for a in accounts if len(accounts) > 1 and desk.lanes.clogged(a.id)]
     asked = {
-        desk.lanes.call(a.id, partial(_find, desk, a, kind, name, arn)): a
+        desk.lanes.call(a.id, partial(find, desk, a, kind, name, arn)): a
         for a in accounts
         if a not in clogged
     }
@@ -174,7 +174,8 @@ def _search(desk: Desk, request: Request) -> Found:
     return Found(tuple(sorted(entities, key=lambda e: (e.account, e.arn))), tuple(errors), len(accounts))
 
 
-def _find(desk: Desk, account: Account, kind: Kind, name: str, arn: str) -> list[Entity]:
+def find(desk: Desk, account: Account, kind: Kind, name: str, arn: str) -> list[Entity]:
+    """The entities of one account that bear a name, or (where `arn` is given) that ARN; asks AWS."""
     session = desk.aws.session(account.id)
     parsed = parse(arn) if arn else None
     if kind is Kind.POLICY and isinstance(parsed, Arn):

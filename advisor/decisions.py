@@ -214,6 +214,22 @@ def _without(desk: Desk, ticket: Ticket, press: Press, now: datetime) -> None:
     tickets.redraw(desk, ticket)
 
 
+def _evidence(desk: Desk, ticket: Ticket, press: Press) -> str:
+    """The file for an auditor, in the thread: made when it is sent, from what stands then."""
+    desk.store.log.add(press.user, "ticket.evidence", f"ticket {ticket.id}", desk.clock())
+    tickets.reply(desk, ticket, "ticket.said", press.id)
+    desk.store.outbox.add(
+        "upload",
+        "ticket.evidence_file",
+        ticket.id,
+        channel=ticket.channel,
+        user=press.user,
+        now=desk.clock(),
+        parent_id=ticket.card_id,
+    )
+    return ""
+
+
 _VERBS = {
     Verb.APPROVE: _approve,
     Verb.REJECT: _reject,
@@ -221,6 +237,7 @@ _VERBS = {
     Verb.KEEP: _keep,
     Verb.RETRY: _retry,
     Verb.ROLLBACK: _roll_back,
+    Verb.EVIDENCE: _evidence,
 }
 
 

@@ -22,14 +22,15 @@ def answer(desk: Desk, words: dict[str, str]) -> str:
     """The past of `words["name"]` (with `kind`, `account`, `days`), or of the account `words["account"]`."""
     if words.get("name"):
         return dump(_entity(desk, words))
-    account = _account(desk, words.get("account", ""))
+    account = account_named(desk, words.get("account", ""))
     points = desk.store.trends.of_accounts([account.id])
     if not points:
         raise Unanswered(Failure("no_scores", account=account.id, message=account.alias))
     return dump(AccountPast(account.id, points, desk.store.trends.carried_in(account.id)))
 
 
-def _account(desk: Desk, word: str) -> Account:
+def account_named(desk: Desk, word: str) -> Account:
+    """The account that somebody named; the bot’s own where nothing was said. Raises Unanswered where there is none."""
     accounts = readings.accounts(desk)
     if not word:
         found = next((a for a in accounts if a.own), None) or next(iter(accounts), None)
@@ -52,7 +53,7 @@ def _entity(desk: Desk, words: dict[str, str]) -> EntityPast:
 def _known(desk: Desk, words: dict[str, str]) -> Entity:
     """The one entity of this name that the bot has seen."""
     name, word = words["name"], words.get("account", "")
-    accounts = [_account(desk, word)] if word else list(readings.accounts(desk))
+    accounts = [account_named(desk, word)] if word else list(readings.accounts(desk))
     kind = None if name.startswith("arn:") else Kind(words["kind"])
     found = desk.store.entities.named(kind, name, [a.id for a in accounts])
     if not found:

@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Callable
 
-from advisor import history, jobs, org, regroups
+from advisor import history, jobs, org, regroups, why
 from advisor.core.errors import AwsError, NotYet, Throttled, Transient, Unanswered
 from advisor.core.estate import Question, QuestionKind, SweepState
 from advisor.core.model import Failure
@@ -26,10 +26,11 @@ ANSWERS: dict[QuestionKind, Answer] = {
     QuestionKind.HISTORY: history.answer,
     QuestionKind.ORG: org.answer,
     QuestionKind.REGROUP: regroups.regroup,
+    QuestionKind.WHY: why.answer,
 }
 
-PROMPT = frozenset({QuestionKind.HISTORY})
-"""Answered from the store at once: no card before the answer, and what is wrong is told to one person."""
+PROMPT = frozenset({QuestionKind.HISTORY, QuestionKind.WHY})
+"""Answered from the store (or one reading of AWS) at once: no card before the answer, and what is wrong is told to one person."""
 
 BELOW: dict[QuestionKind, tuple[tuple[str, str], ...]] = {
     QuestionKind.HISTORY: (("post", "question.table"), ("upload", "question.picture")),

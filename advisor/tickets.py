@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from advisor import homes, jobs, readings
+from advisor import homes, jobs, proofs, readings
 from advisor.core.errors import AwsError, Missing, Transient
 from advisor.core.lifecycle import Event
 from advisor.core.model import Entity, Failure, Snapshot
 from advisor.core.offer import offer, preview
 from advisor.core.plan import Nothing, make
+from advisor.core.proof import Proof
 from advisor.core.removal import Offer, Operation, Plan, Standing, Ticket, TicketState, Treatment
 from advisor.core.standing import Found, found
 from advisor.desk import Desk
@@ -126,7 +127,11 @@ def _plan(desk: Desk, ticket: Ticket, standing: Standing) -> None:
         known = tuple(p for p in known if p.arn not in older)
         made = make(offered, ticket.keys, standing, report, catalogue, ticket.id, known)
     if isinstance(made, Plan):
-        _open(desk, ticket, made)
+        proof = proofs.prove(desk, made, standing)
+        if proof and proof.disputed:
+            _disputed(desk, ticket, proof)
+        else:
+            _open(desk, ticket, made, proof)
         return
     if made.wrong:  # a fault of ours: no ticket, and the case is kept
         log.error("plan.wrong ticket=%d faults=%s", ticket.id, "; ".join(made.wrong))
@@ -140,6 +145,21 @@ def _plan(desk: Desk, ticket: Ticket, standing: Standing) -> None:
         void(desk, ticket, Failure("refuted", message="; ".join(made.wrong)[:300]))
         return
     void(desk, ticket, Failure("nothing", message=_told(made)))
+
+
+def _disputed(desk: Desk, ticket: Ticket, proof: Proof) -> None:
+    """Our evaluator says yes and AWS says no: no ticket, both answers are told, and the case is kept."""
+    told = [f"{a.source}{f' of {a.policy}' if a.policy else ''} {a.said}" for a in proof.disputed]
+    log.error("plan.disputed ticket=%d by=%s", ticket.id, ", ".join(a.source for a in proof.disputed))
+    desk.store.log.add(
+        "bot",
+        "ticket.plan_refuted",
+        f"ticket {ticket.id}",
+        desk.clock(),
+        faults="; ".join(told)[:2000],
+        ours=proofs.OWN,
+    )
+    void(desk, ticket, Failure("disputed", message="\n".join(told)[:1000]))
 
 
 def _older(desk: Desk, entity: Entity, made: Plan) -> frozenset[str]:
@@ -156,7 +176,7 @@ def _told(made: Nothing) -> str:
     return json.dumps([[x.what, x.policy, x.why.value] for x in made.left[:20]], ensure_ascii=False)
 
 
-def _open(desk: Desk, ticket: Ticket, made: Plan) -> None:
+def _open(desk: Desk, ticket: Ticket, made: Plan, proof: Proof | None) -> None:
     store, now = desk.store, desk.clock()
     with store.transaction():
         for older in store.tickets.of_entity(ticket.entity_id, TicketState.OPEN):
@@ -172,6 +192,9 @@ def _open(desk: Desk, ticket: Ticket, made: Plan) -> None:
             "post", "ticket.card", ticket.id, channel=ticket.channel, user=ticket.requesters[0], now=now
         )
         store.tickets.set_card(ticket.id, card)
+        if proof:
+            store.proofs.save(ticket.id, proof)
+            reply(desk, ticket, "ticket.proof", ticket.id)
         homes.ticket_changed(desk, ticket)
         store.log.add(
             ticket.requesters[0],

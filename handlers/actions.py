@@ -165,7 +165,7 @@ class Listeners:
                 digest_commands.on_command(self, body, client, asked)
             case estate_words.SweepNow() | estate_words.SweepEvery() | estate_words.SweepOff():
                 sweep_commands.on_command(self, body, asked)
-            case estate_words.History() | estate_words.Org() | estate_words.Regroup():
+            case estate_words.History() | estate_words.Org() | estate_words.Regroup() | estate_words.Why():
                 answer = self.once(key, lambda: self._question(asked, body))
                 url = str(body.get("response_url") or "")
                 self.deliver.remember(int(answer["question"]), url, "question")
@@ -181,7 +181,9 @@ class Listeners:
         return {"request": request}
 
     def _question(
-        self, asked: estate_words.History | estate_words.Org | estate_words.Regroup, body: Body
+        self,
+        asked: estate_words.History | estate_words.Org | estate_words.Regroup | estate_words.Why,
+        body: Body,
     ) -> Json:
         kind, words = estate_words.question(asked)
         user, channel = str(body["user_id"]), str(body["channel_id"])

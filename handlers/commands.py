@@ -94,7 +94,7 @@ def parse(text: str, window_days: int = 90) -> Parsed:
 
 
 def _estate(text: str, words: list[str], window_days: int) -> Parsed:
-    """sweep, digest, history, org, regroup."""
+    """sweep, digest, history, org, regroup, why."""
 
     def entity(rest: list[str]) -> Asked | Wrong:
         found = parse(" ".join(rest), window_days)

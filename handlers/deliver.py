@@ -6,6 +6,7 @@ one is known not to be there, one whose answer was lost is looked for first (by 
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 import time
@@ -27,6 +28,7 @@ from handlers import uploads
 from handlers.access import NoAnswer, People
 from handlers.blocks.kit import Json, Message
 from handlers.draw import RUNGS, Draw
+from handlers.files import File
 from handlers.refusals import ELSEWHERE, GONE, PLAINER, TOKEN, Refusal, refusal_of
 
 log = logging.getLogger(__name__)
@@ -284,8 +286,19 @@ class Deliver:
         with store.transaction():
             store.outbox.sent(notice.id, parent.sent_to)
             family = notice.surface.partition(".")[0]
+            if notice.surface == "ticket.evidence_file":
+                self._evidenced(notice, found[0])
             if family in {"audit", "question"} and not self.drawing.is_picture(notice):
                 self._say_below(notice, f"{family}.exported")
+
+    def _evidenced(self, notice: Notice, file: File) -> None:
+        """Which bytes were handed out: in the log, and below the file."""
+        store, sha256 = self.desk.store, hashlib.sha256(file.content).hexdigest()
+        subject = f"ticket {notice.row_id}"
+        store.log.add(
+            "bot", "ticket.evidence_made", subject, self.desk.clock(), file=file.name, sha256=sha256
+        )
+        self._say_below(notice, "ticket.evidenced", name=file.name, sha256=sha256)
 
     def _stream(self, notice: Notice, parent: Notice) -> None:
         """Write the files of a sweep to disk and upload them from there, if this person may have them."""

@@ -338,6 +338,8 @@ class Draw:
         """The files of an upload. Raises NoChart where a picture cannot be drawn."""
         if notice.surface == "ticket.files":
             return self.tickets.files(notice)
+        if notice.surface == "ticket.evidence_file":
+            return self.tickets.evidence(notice)
         if notice.surface == "sweep.findings_files":
             return self.sweeps.files(notice)
         if notice.surface.startswith("question."):

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from advisor import questions, readings, regroups
 from advisor.core import trend as past
+from advisor.core import why
 from advisor.core.estate import Question, QuestionKind, SweepState
 from advisor.core.model import Entity, Kind, Notice
 from advisor.desk import Desk
 from advisor.edges.chart import Mark, Trend, draw
 from handlers import files, regroup_files, regroup_picture
-from handlers.blocks import question, question_history, question_org, regroup, trend
+from handlers.blocks import question, question_history, question_org, question_why, regroup, trend
 from handlers.blocks.kit import Message
 from handlers.blocks.question import QuestionView
 from handlers.blocks.regroup import RegroupView
@@ -79,6 +80,12 @@ FACES: dict[QuestionKind, Face] = {
         _trend,
         question_history.chart,
     ),
+    QuestionKind.WHY: Face(
+        question_why.card,
+        lambda view, _rung: question_why.card(view),
+        question_why.rows,
+        question_why.COLUMNS,
+    ),
     QuestionKind.REGROUP: Face(
         lambda view: regroup.card(_groups(view)),
         lambda view, _rung: regroup.minimal(_groups(view)),
@@ -133,8 +140,12 @@ class DrawQuestions:
         )
 
     def _entity(self, found: Question) -> Entity | None:
-        """Whose history it is."""
-        if found.kind is not QuestionKind.HISTORY or found.state not in _ANSWERED:
+        """Whose history it is, or whose permission."""
+        if found.state not in _ANSWERED:
+            return None
+        if found.kind is QuestionKind.WHY:
+            return self.desk.store.entities.get(why.load(found.result).entity_id)
+        if found.kind is not QuestionKind.HISTORY:
             return None
         answered = past.load(found.result)
         if isinstance(answered, past.AccountPast):

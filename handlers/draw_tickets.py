@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from advisor import decisions, readings, tickets
+from advisor import decisions, evidence, readings, tickets
 from advisor.core.model import Notice
 from advisor.core.removal import Ticket, TicketState
 from advisor.desk import Desk
-from handlers import exports
+from handlers import bundle, exports
 from handlers.access import NoAnswer, People
 from handlers.blocks import (
     answers,
@@ -21,6 +21,7 @@ from handlers.blocks import (
     ticket_form,
     ticket_new,
     ticket_private,
+    ticket_proof,
 )
 from handlers.blocks.kit import Json, Message
 from handlers.blocks.ticket_view import TicketView
@@ -63,6 +64,7 @@ class DrawTickets:
             owner_tag=tags.get(config.iam_audit_owner_tag, ""),
             owner_key=config.iam_audit_owner_tag,
             managed_by=code,
+            proof=store.proofs.of(found.id),
         )
 
     def of_row(self, row_id: int) -> TicketView | None:
@@ -127,9 +129,7 @@ class DrawTickets:
     def no_file(self, notice: Notice, _rung: int) -> Message | None:
         """Slack took no file."""
         why = kit.clip(notice.detail["why"], 200)
-        text = (
-            f"The files of ticket {notice.row_id} are not here: {why}. Press Show the diff for another try."
-        )
+        text = f"The files of ticket {notice.row_id} are not here: {why}. Press the button again for another try."
         return Message(text, [kit.rich(kit.section(kit.emoji("warning"), kit.text(f" {text}")))])
 
     def listed(self, notice: Notice, _rung: int) -> Message | None:
@@ -275,6 +275,22 @@ class DrawTickets:
         newer = decisions.later_change(self.desk, found)
         return ticket_form.blocked(found, newer) if newer else ticket_form.roll_back(view)
 
+    def proof(self, notice: Notice, _rung: int) -> Message | None:
+        """What AWS said of the plan, answer by answer."""
+        view = self.of_row(notice.row_id)
+        return ticket_proof.thread(view, view.proof) if view and view.proof else None
+
+    def evidenced(self, notice: Notice, _rung: int) -> Message | None:
+        """How to check the evidence above."""
+        view = self.of_row(notice.row_id)
+        return ticket_answers.evidence(view, notice.detail["name"], notice.detail["sha256"]) if view else None
+
+    def evidence(self, notice: Notice) -> list[File]:
+        """The evidence that a press asked for, of now."""
+        found = self.desk.store.tickets.get(notice.row_id)
+        view, of = self.view(found), evidence.gather(self.desk, found, notice.user) if found else None
+        return [bundle.bundle(of, view)] if of and view else []
+
     def files(self, notice: Notice) -> list[File]:
         """The files of a ticket's diff."""
         view = self.of_row(notice.row_id)
@@ -293,6 +309,8 @@ SURFACES: dict[str, Callable[[DrawTickets, Notice, int], Message | None]] = {
     "ticket.elsewhere": DrawTickets.elsewhere,
     "ticket.file_refused": DrawTickets.no_file,
     "ticket.one": DrawTickets.one,
+    "ticket.proof": DrawTickets.proof,
+    "ticket.evidenced": DrawTickets.evidenced,
     "tickets": DrawTickets.listed,
     "keeps": DrawTickets.keeps,
     "keep.ended": DrawTickets.keep_ended,

@@ -1,4 +1,4 @@
-"""The grammar of what concerns whole accounts: sweep, digest, history, org, regroup. Text to a value. Pure."""
+"""The grammar of what concerns more than one audit: sweep, digest, history, org, regroup, why. Text to a value. Pure."""
 
 from __future__ import annotations
 
@@ -76,6 +76,14 @@ class Regroup:
 
 
 @dataclass(frozen=True, slots=True)
+class Why:
+    """why role|user|group|policy NAME ACTION, or why ARN ACTION."""
+
+    of: Asked
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wrong:
     """The word that is wrong, what would be right, and lines that could be typed instead."""
 
@@ -84,12 +92,12 @@ class Wrong:
     near: tuple[str, ...] = ()
 
 
-Estate = SweepNow | SweepEvery | SweepOff | DigestEvery | DigestWord | History | Org | Regroup
-FIRST = ("sweep", "digest", "history", "org", "regroup")
+Estate = SweepNow | SweepEvery | SweepOff | DigestEvery | DigestWord | History | Org | Regroup | Why
+FIRST = ("sweep", "digest", "history", "org", "regroup", "why")
 """The first words that are understood here."""
 
 
-def question(asked: History | Org | Regroup) -> tuple[QuestionKind, dict[str, str]]:
+def question(asked: History | Org | Regroup | Why) -> tuple[QuestionKind, dict[str, str]]:
     """The kind of question that was typed, and its words as they are stored."""
     match asked:
         case Org(target):
@@ -101,6 +109,9 @@ def question(asked: History | Org | Regroup) -> tuple[QuestionKind, dict[str, st
         case History(Asked() as of, account):
             words = {"kind": of.kind.value if of.kind else "", "name": of.name, "account": account}
             return QuestionKind.HISTORY, {**words, "days": str(of.days)}
+        case Why(of, action):
+            words = {"kind": of.kind.value if of.kind else "", "name": of.name, "account": of.account}
+            return QuestionKind.WHY, {**words, "action": action, "fresh": "yes" if of.fresh else ""}
     raise AssertionError(asked)  # pragma: no cover
 
 
@@ -109,6 +120,8 @@ def parse(words: list[str], entity: Callable[[list[str]], Asked | Wrong]) -> Est
     first, rest = words[0].casefold(), words[1:]
     if first == "history":
         return _history(rest, entity)
+    if first == "why":
+        return _why(rest, entity)
     accounts, tag, plain, wrong = _options(rest, tagged=first == "digest", of=first)
     if wrong:
         return wrong
@@ -240,6 +253,26 @@ def _history(words: list[str], entity: Callable[[list[str]], Asked | Wrong]) -> 
         return wrong or History(account=accounts[0] if accounts else "")
     asked = entity(words)
     return asked if isinstance(asked, Wrong) else History(asked, asked.account)
+
+
+_ACTION = re.compile(r"[A-Za-z0-9-]{1,64}:[A-Za-z0-9]{1,128}", re.ASCII)
+_WHY = "/iam-audit why role DBAdminRole s3:GetObject"
+
+
+def _why(words: list[str], entity: Callable[[list[str]], Asked | Wrong]) -> Estate | Wrong:
+    plain = [n for n, w in enumerate(words) if "=" not in w and w.casefold() not in {"fresh", "actions"}]
+    needed = 2 if plain and words[plain[0]].casefold().startswith("arn:") else 3
+    if len(plain) < needed:
+        return Wrong(words[-1] if words else "why", "Say which entity and which action:", (_WHY,))
+    place = next((n for n in plain[needed - 1 :] if ":" in words[n]), plain[-1])
+    action, rest = words[place], [w for n, w in enumerate(words) if n != place]
+    asked = entity(rest)
+    if isinstance(asked, Wrong):
+        near = tuple(f"{n.replace('/iam-audit history', '/iam-audit why', 1)} {action}" for n in asked.near)
+        return Wrong(asked.word, asked.hint, near if _ACTION.fullmatch(action) else (_WHY,))
+    if not _ACTION.fullmatch(action):
+        return Wrong(action, "An action is one service and one name, without wildcards:", (_WHY,))
+    return Why(asked, action)
 
 
 def _org(plain: list[str], account: str) -> Estate | Wrong:

@@ -108,6 +108,7 @@ class Intake:
             person = Person(
                 approver=self.people.approver(press.user),
                 admin=self.people.admin(press.user),
+                auditor=not word,
                 lapsed=self._lapsed(ticket) if press.verb is Verb.APPROVE else frozenset(),
             )
         except NoAnswer:

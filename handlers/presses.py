@@ -26,6 +26,7 @@ VERBS = {
     "ticket.approve": Verb.APPROVE,
     "ticket.cancel": Verb.CANCEL,
     "ticket.retry": Verb.RETRY,
+    "ticket.evidence": Verb.EVIDENCE,
 }
 """Buttons that act; Slack's own dialog has asked before."""
 

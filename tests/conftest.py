@@ -84,6 +84,7 @@ def aws(seeded: tuple[Aws, story.World]) -> Iterator[Aws]:
     aws.calls.clear()
     aws.faults.clear()
     aws.jobs.clear()
+    aws.analyzer_faults.clear()
     aws.hook = None
     yield aws
     aws.knobs = Knobs()

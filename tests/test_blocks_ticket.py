@@ -13,7 +13,7 @@ from handlers.blocks import ticket
 from tests.drawn import nodes, strings, weight
 from tests.ticket_views import BAD, CARDS, IDS, MOVED, PLANS, checked, opened
 
-CHANGING = IDS - {"ticket.diff", "ticket.replan"}
+CHANGING = IDS - {"ticket.diff", "ticket.replan", "ticket.evidence"}
 
 
 def buttons(payload: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -68,7 +68,7 @@ def test_buttons_follow_the_state(name: str) -> None:
     view = CARDS[name]
     found = buttons(ticket.card(view).payload())
     state = view.ticket.state
-    assert "ticket.diff" in found
+    assert {"ticket.diff", "ticket.evidence"} <= set(found)
     if state in ENDED:
         assert not CHANGING & set(found)
     assert ("ticket.approve" in found) is (state is S.OPEN and not view.ticket.advice)
@@ -136,7 +136,7 @@ PLAN = [
     "* Detach AmazonRDSFullAccess (AWS managed): 9 services",
     f"* Go: {GO}",
     "* Stay: dynamodb, s3 (used) · kms (kept until 2027-01-31) · secretsmanager (stale) · lambda, sqs (policy shared with 2 others) · end-user-messaging (not tracked)",
-    "[Approve] [Reject…] [Show the diff] [Keep, because…] [Cancel]",
+    "[Approve] [Reject…] [Show the diff] [Keep, because…] [Cancel] [Evidence]",
     "~ Rests on the report of 24 Nov 2026 09:12 UTC: no attempt at these 19 in up to 400 days. Before writing, the bot reads everything again; if anything moved or was used, it writes nothing.",
 ]
 EXACTLY = {
@@ -166,7 +166,7 @@ EXACTLY = {
             "* Edited db-admin-inline: 10 services out, 4 stay",
             "* Detached AmazonRDSFullAccess: 9 services",
             "* Left: dynamodb, end-user-messaging, kms, lambda, s3, secretsmanager, sqs",
-            "[Show the diff] [Roll back…]",
+            "[Show the diff] [Roll back…] [Evidence]",
             "~ Roll back gives back the very text that was there, as long as nobody else has changed these policies.",
         ],
     ),
@@ -185,7 +185,7 @@ EXACTLY = {
             "* Roll back gives back what is written so far",
             "* Or do it by hand in AWS (detach AmazonRDSFullAccess), then Retry: the bot sees that it is done",
             WHOSE,
-            "[Retry step 2] [Roll back…] [Show the diff]",
+            "[Retry step 2] [Roll back…] [Show the diff] [Evidence]",
             "~ One approver is enough for either. Nothing happens by itself.",
         ],
     ),
@@ -203,7 +203,7 @@ EXACTLY = {
             "* Show the diff has the saved texts, to put back by hand",
             "* Retry once the policy is again what this ticket left; it never overwrites other people’s work",
             WHOSE,
-            "[Retry step 2] [Show the diff]",
+            "[Retry step 2] [Show the diff] [Evidence]",
             "~ One approver is enough. Nothing happens by itself.",
         ],
     ),
@@ -233,7 +233,7 @@ def test_what_moved_word_for_word() -> None:
         "* db-admin-inline is not the document that was approved: someone changed it",
         "* rds was used 24 Nov 2026 10:05 UTC, after the plan",
         WHOSE,
-        "[Plan again…] [Show the diff]",
+        "[Plan again…] [Show the diff] [Evidence]",
         "~ The bot does not know who changed it; CloudTrail does. “Plan again” makes a new ticket that needs new approvals.",
     ]
 

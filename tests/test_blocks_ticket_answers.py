@@ -180,7 +180,7 @@ def test_an_answer_word_for_word(word: str, verb: Verb, said: str) -> None:
 
 @pytest.mark.parametrize(
     "code",
-    "nothing refuted gone recreated thinned refused throttled unreachable busy invalid expired report_failed what".split(),
+    "nothing refuted disputed gone recreated thinned refused throttled unreachable busy invalid expired report_failed what".split(),
 )
 @pytest.mark.parametrize("text", ["", HOSTILE, LONG])
 def test_no_ticket_says_why(code: str, text: str) -> None:

@@ -23,7 +23,7 @@ from advisor.core.removal import Kept, Operation, Step, TicketState, Verb
 from advisor.edges.aws import writer
 from advisor.edges.config import Config
 from handlers import access, check, commands, estate_words
-from handlers.blocks import answers, question_history, question_org, ticket_words, words
+from handlers.blocks import answers, question_history, question_org, question_why, ticket_words, words
 from handlers.files import COLUMNS
 from tests.sandbox import world
 
@@ -113,8 +113,9 @@ def test_every_option_is_documented(option: str) -> None:
 
 def test_what_is_documented_can_be_typed() -> None:
     """Every command of the document is understood, with every option."""
-    questions = {"history role NAME", "history", "org"}
+    questions = {"history role NAME", "history", "org", "why role NAME ACTION"}
     examples = {"NAME": "DBAdminRole", "ARN": "arn:aws:iam::111111111111:role/DBAdminRole", "N": "12"}
+    examples["ACTION"] = "s3:GetObject"
     lines = [word for cells in rows("docs/commands.md", "Commands") for word in code(cells[0])]
     typed = [line.removeprefix(handlers.COMMAND) for line in lines if line.startswith(handlers.COMMAND)]
     extra = [line for line in lines if not line.startswith(handlers.COMMAND)]
@@ -164,7 +165,8 @@ def test_no_button_is_documented_that_is_not_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "word", [*COLUMNS, *question_org.COLUMNS, *question_history.COLUMNS, *Usage, *Verdict]
+    "word",
+    [*COLUMNS, *question_org.COLUMNS, *question_history.COLUMNS, *question_why.COLUMNS, *Usage, *Verdict],
 )
 def test_the_files_are_documented(word: str) -> None:
     """Columns, and the words that stand in them."""
@@ -253,7 +255,7 @@ def spread(names: set[str], slot: str) -> set[str]:
 
 def readers() -> str:
     """The code that calls AWS to read with the read role: not what writes, nor what the own identity alone asks."""
-    others = {"writer.py", "organizations.py"}
+    others = {"writer.py", "organizations.py", "analyzer.py"}
     paths = [p for p in sorted(ROOT.glob("advisor/edges/aws/*.py")) if p.name not in others]
     return "\n".join(path.read_text("utf-8") for path in paths)
 
@@ -281,6 +283,17 @@ def test_check_tests_every_permission_of_the_read_policy() -> None:
     (listing,) = re.findall(r'"iam:ListRoles, ([A-Za-z, ]+)"', text)
     tested |= {f"iam:{name}" for name in listing.split(", ")}
     assert spread(tested, "{k.title()}") == read_policy()
+
+
+def test_the_analyzer_policy_is_what_the_code_names() -> None:
+    """Optional, so in a file of its own; each has a row that says what it is for."""
+    text = read("advisor/edges/aws/analyzer.py")
+    (statement,) = policy("docs/iam-analyzer-policy.json")
+    named = set(re.findall(r'"((?:access-analyzer|iam):[A-Za-z]+)"', text))
+    assert statement["Action"] == sorted(named)
+    assert named <= {w for cells in rows("docs/iam.md", "Asking Access Analyzer") for w in code(cells[0])}
+    called = set(re.findall(r"\b(?:client|iam)\.([a-z_]+),", text))
+    assert {w.partition(":")[2] for w in named} == {"".join(p.title() for p in c.split("_")) for c in called}
 
 
 def test_the_bots_own_permissions() -> None:

@@ -1,4 +1,4 @@
-"""handlers.estate_words, through handlers.commands: sweep, digest, history, org, regroup."""
+"""handlers.estate_words, through handlers.commands: sweep, digest, history, org, regroup, why."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from handlers.estate_words import (
     SweepEvery,
     SweepNow,
     SweepOff,
+    Why,
 )
 
+ARN = "arn:aws:iam::111111111111:role/DBAdminRole"
 W, D, M = Cadence.WEEKLY, Cadence.DAILY, Cadence.MONTHLY
 
 UNDERSTOOD = [
@@ -57,6 +59,9 @@ UNDERSTOOD = [
     ("history", History()),
     ("history account=prod", History(account="prod")),
     ("history role DBAdminRole", History(Asked(Kind.ROLE, "DBAdminRole"))),
+    ("why role DBAdminRole s3:GetObject", Why(Asked(Kind.ROLE, "DBAdminRole"), "s3:GetObject")),
+    ("WHY user alice account=dev s3:x fresh", Why(Asked(Kind.USER, "alice", "dev", fresh=True), "s3:x")),
+    (f"why {ARN} s3:GetObject", Why(Asked(Kind.ROLE, ARN), "s3:GetObject")),
     ("history user alice account=dev", History(Asked(Kind.USER, "alice", "dev"), "dev")),
     ("org", Org()),
     ("org r-ab12", Org("r-ab12")),
@@ -94,6 +99,11 @@ WRONG = [
     ("digest hourly", "hourly", "/iam-audit digest weekly mon 09:00"),
     ("history role", "role", "/iam-audit history role DBAdminRole"),
     ("history rol DBAdminRole", "rol", "/iam-audit history role DBAdminRole"),
+    ("why", "why", "/iam-audit why role DBAdminRole s3:GetObject"),
+    ("why role DBAdminRole", "DBAdminRole", "/iam-audit why role DBAdminRole s3:GetObject"),
+    ("why rol DBAdminRole s3:Get", "rol", "/iam-audit why role DBAdminRole s3:Get"),
+    ("why role DBAdminRole s3:*", "s3:*", "/iam-audit why role DBAdminRole s3:GetObject"),
+    ("why role a b s3:GetObject", "b", "/iam-audit why role a s3:GetObject"),
     ("org a b", "b", "/iam-audit org"),
     ("regroup users", "users", "/iam-audit regroup account=prod"),
     ("swep", "swep", "/iam-audit sweep"),
@@ -113,7 +123,7 @@ def test_what_is_wrong_is_named_with_a_line_that_works(text: str, word: str, nea
 
 WORDS = st.sampled_from(
     [
-        *"sweep digest history org regroup weekly daily monthly sun mon 1 28 29 last 09:00 9 25:00 off now".split()
+        *"sweep digest history org regroup why s3:Get s3:* weekly daily monthly sun mon 1 28 29 last 09:00 9 25:00 off now".split()
     ]
     + [*"list edit role DBAdminRole account=prod account=all account= tag:a=b tag: r-ab12 ou-1 … '".split()]
 )

@@ -44,7 +44,8 @@ PEOPLE = {
     "approver who is requester": Person(approver=True, requester=True),
     "approver who has approved": Person(approver=True, has_approved=True),
     "owner": Person(owner=True),
-    "auditor": Person(),
+    "nobody": Person(),
+    "auditor": Person(auditor=True),
     "admin": Person(admin=True),
 }
 MAY = {
@@ -54,6 +55,7 @@ MAY = {
     Verb.KEEP: {"owner", "approver", "approver who is requester", "approver who has approved"},
     Verb.RETRY: {"approver", "approver who is requester", "approver who has approved"},
     Verb.ROLLBACK: {"approver", "approver who is requester", "approver who has approved"},
+    Verb.EVIDENCE: {"auditor"},
 }
 
 

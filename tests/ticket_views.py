@@ -39,7 +39,7 @@ from tests.worlds import ACCOUNT, NOW, entity
 
 S = TicketState
 
-IDS = {f"ticket.{v}" for v in "approve reject cancel diff keep retry rollback replan".split()}
+IDS = {f"ticket.{v}" for v in "approve reject cancel diff keep retry rollback replan evidence".split()}
 """The public ids of a ticket's buttons."""
 TAKEN = tuple(
     "athena cassandra dax dms docdb-elastic elasticache memorydb neptune-db redshift timestream".split()

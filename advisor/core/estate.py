@@ -212,6 +212,7 @@ class QuestionKind(StrEnum):
     HISTORY = "history"
     ORG = "org"
     REGROUP = "regroup"
+    WHY = "why"
     EXPORT = "export"  # a pressed button: the files of a question
     RETRY = "retry"  # a pressed button: a failed question once more
 

@@ -93,6 +93,7 @@ PRESSABLE: dict[Verb, frozenset[TicketState]] = {
     Verb.KEEP: frozenset(set(S) - {S.DRAFT, S.VOID}),
     Verb.RETRY: frozenset({S.APPROVED, S.NEEDS_HUMAN}),
     Verb.ROLLBACK: frozenset({S.APPLIED, S.NEEDS_HUMAN}),
+    Verb.EVIDENCE: frozenset(set(S) - {S.DRAFT, S.VOID}),
 }
 """The states in which a verb can have an effect. A keep outlives its ticket, so it can be made in any."""
 
@@ -105,6 +106,7 @@ class Person:
     approver: bool = False
     owner: bool = False
     admin: bool = False
+    auditor: bool = False
     has_approved: bool = False
     lapsed: frozenset[str] = frozenset()  # who approved and could not any more: what they said does not count
 
@@ -122,6 +124,8 @@ def refusal(verb: Verb, person: Person, *, self_approval: bool = False) -> str:
             return "" if person.requester or person.admin else "not_requester"
         case Verb.KEEP:
             return "" if person.owner or person.approver else "not_owner"
+        case Verb.EVIDENCE:
+            return "" if person.auditor else "auditor"
         case _:
             return "" if person.approver else "not_approver"
 

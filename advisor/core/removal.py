@@ -380,6 +380,7 @@ class Verb(StrEnum):
     KEEP = "keep"
     RETRY = "retry"
     ROLLBACK = "rollback"
+    EVIDENCE = "evidence"  # changes nothing: the file for an auditor
 
 
 @dataclass(frozen=True, slots=True)

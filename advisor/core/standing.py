@@ -41,6 +41,11 @@ class Found(StrEnum):
 
 def fingerprint(basis: Standing, steps: Sequence[Step]) -> str:
     """What an approval is for: everything the plan rests on and every write, hashed (SHA-256, hex)."""
+    return hashlib.sha256(fingerprinted(basis, steps).encode()).hexdigest()
+
+
+def fingerprinted(basis: Standing, steps: Sequence[Step]) -> str:
+    """The text that a fingerprint is the hash of."""
     told = {
         "unique_id": basis.entity.unique_id,
         "inline": basis.inline,
@@ -50,7 +55,7 @@ def fingerprint(basis: Standing, steps: Sequence[Step]) -> str:
         "managed": [asdict(m) for m in basis.managed],
         "steps": [asdict(s) for s in steps],
     }
-    return hashlib.sha256(json.dumps(told, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return json.dumps(told, sort_keys=True, ensure_ascii=False)
 
 
 def basis_of(standing: Standing, edits: Iterable[Edit]) -> Standing:

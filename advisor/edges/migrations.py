@@ -228,6 +228,10 @@ CREATE INDEX request_of_user ON request (user);
 CREATE INDEX sweep_account_newest ON sweep_account (account, sweep_id);
 """
 
+_PROOF = """
+CREATE TABLE ticket_proof (ticket_id INTEGER PRIMARY KEY REFERENCES ticket(id), result TEXT NOT NULL);
+"""
+
 
 _REMINDERS = """
 CREATE TABLE reminder (
@@ -272,8 +276,8 @@ def m003_estate(db: Database) -> None:
 
 @migrations()
 def m004_proof(db: Database) -> None:
-    """Who was asked again about which tickets, who is looked at next, and who could not be reached."""
-    for statement in _split(_REMINDERS):
+    """What others said of the plans of tickets; who was asked again about which, and who could not be reached."""
+    for statement in _split(_PROOF + _REMINDERS):
         db.execute(statement)
 
 

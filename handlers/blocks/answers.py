@@ -21,6 +21,7 @@ _HELP = """\
 /iam-audit sweep account=all           every entity; weekly sun 02:00 · off
 /iam-audit regroup account=prod        groups of equal use, proposed
 /iam-audit history role NAME           how use and grants developed; account=prod too
+/iam-audit why role NAME s3:GetObject  what grants it, last use, who decided what
 /iam-audit org [OU|ACCOUNT]            what SCPs allow and no account uses
 /iam-audit digest weekly mon 09:00     a digest for this channel
       daily  monthly last  now  list  edit  off

@@ -44,6 +44,8 @@ def title(view: QuestionView) -> str:
             return f"Services that SCPs allow in {view.of or 'the whole organisation'}"
         case QuestionKind.REGROUP:
             return f"Groups of similar use in {view.of or 'the bot’s own account'}"
+        case QuestionKind.WHY:
+            return f"Why {view.of} has {kit.clip(view.asked.get('action', ''), kit.NAME)}"
         case _:
             return f"History of {view.of or 'the bot’s own account'}"
 
@@ -196,8 +198,16 @@ def _told(view: QuestionView, failure: Failure, nearest: Sequence[str]) -> tuple
         case "not_found":
             kind = view.asked.get("kind") or "role"
             line = "Nobody of that name was seen yet." + (" Nearest names:" if nearest else "")
-            near = [f"/iam-audit history {kind} {n}" for n in nearest]
+            near = [_again(view, f"{kind} {n}") for n in nearest]
             return f"Nothing is known of “{kit.clip(failure.message, kit.NAME)}”", line, near
+        case "no_action":
+            typed, *right = failure.message.split("\n")
+            line = "AWS has no action of that name." + (" Nearest:" if right else "")
+            return (
+                f"“{kit.clip(typed, kit.NAME)}” is not known",
+                line,
+                [_again(view, action=a) for a in right],
+            )
         case "ambiguous":
             name, *lines = failure.message.split("\n")
             many = f"“{kit.clip(name, kit.NAME)}” is in several places"
@@ -206,7 +216,19 @@ def _told(view: QuestionView, failure: Failure, nearest: Sequence[str]) -> tuple
             return "This question is not known", "This release of IAM Audit does not answer it.", []
         case _:
             reason = because(view, failure)
-            return f"No answer: {reason}", f"What helps: {helps(failure)}", []
+            lines = [failure.call] if failure.code == "refused" and ":" in failure.call else []
+            return f"No answer: {reason}", f"What helps: {helps(failure)}", lines
+
+
+def _again(view: QuestionView, whom: str = "", action: str = "") -> str:
+    """The command as typed, for somebody else or another action."""
+    asked = view.asked
+    if not whom:
+        whom = " ".join(w for w in (asked.get("kind"), asked.get("name")) if w)
+        whom += f" account={asked['account']}" if asked.get("account") else ""
+    if view.question.kind is QuestionKind.WHY:
+        return kit.clip(f"/iam-audit why {whom} {action or asked.get('action', '')}", 300)
+    return f"/iam-audit history {whom}"
 
 
 def elsewhere(view: QuestionView, reason: str) -> Message:

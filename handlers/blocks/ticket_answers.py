@@ -45,7 +45,23 @@ def said(view: TicketView, press: Press) -> Message:
                 "leftwards_arrow_with_hook",
                 f"asked for a roll back: {what}, to {view.name} {view.where}.",
             )
+        case Verb.EVIDENCE:
+            head, rest = (
+                "mag",
+                f"asked for the evidence of ticket {number}. One file follows; nothing is changed.",
+            )
     return _line(head, "", press.user, f" {rest}", press.words)
+
+
+def evidence(view: TicketView, name: str, sha256: str) -> Message:
+    """What stands below the evidence: how to check that the file is the one that the bot made."""
+    text = f"{name}, for an auditor. Its SHA-256 is in the log. To check it: python bot.py verify {name}"
+    lead = kit.section(
+        kit.text(f"{name}", bold=True), kit.text(" · what it rests on, who decided, each write.")
+    )
+    check = kit.preformatted(f"SHA-256 {sha256}\npython bot.py verify {name}")
+    note = f"The SHA-256 is in the log too. Whoever can read this thread can read the file of ticket {view.ticket.id}."
+    return Message(text, [kit.rich(lead, check), kit.small(note)])
 
 
 def _line(icon: str, word: str, user: str, rest: str, reason: str = "", speaker: str = "Somebody") -> Message:

@@ -18,6 +18,11 @@ S = TicketState
 
 def row(view: TicketView, *, brief: bool = False) -> list[Any]:
     """The decision first, then looking closer; an ended ticket has none that could change it."""
+    evidence = kit.button("Evidence", "ticket.evidence", view.ticket.id)
+    return [*_of_state(view, brief=brief), evidence]
+
+
+def _of_state(view: TicketView, *, brief: bool) -> list[Any]:
     ticket = view.ticket
     diff = kit.button("Show the diff", "ticket.diff", ticket.id)
     back = kit.button("Roll back…", "ticket.rollback", ticket.id, style="danger")

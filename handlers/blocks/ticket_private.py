@@ -22,6 +22,7 @@ _DO = {
     Verb.KEEP: "keep anything of {name}",
     Verb.RETRY: "retry ticket {id}",
     Verb.ROLLBACK: "roll ticket {id} back",
+    Verb.EVIDENCE: "take the evidence of ticket {id}",
 }
 _LOGGED = f"Your try is in the log. {answers.ONLY_YOU}"
 _FORBIDDEN = {"guest", "foreign", "deactivated", "bot", "auditor"}
@@ -176,6 +177,9 @@ def _plain(title: str, line: str, *more: Any, note: str = answers.ONLY_YOU, icon
 # -- no ticket -----------------------------------------------------------------------------------------------------
 
 
+_OURS = "nothing new is allowed, nothing that stays is lost"
+
+
 def void(entity_name: str, account: Account | None, failure: Failure) -> Message:
     """Why a form came to no ticket, and what would help."""
     name = kit.clip(entity_name, kit.NAME)
@@ -193,6 +197,10 @@ def void(entity_name: str, account: Account | None, failure: Failure) -> Message
         "refuted": (
             "The plan did not stand the check of the bot’s second reading of the policies, so it was thrown away.",
             "This is a fault of the bot’s; the case is in its log for the operator.",
+        ),
+        "disputed": (
+            f"The bot’s own check says: {_OURS}. AWS says otherwise: {kit.clip(failure.message, 300)}",
+            "The case is in the log for the operator. Tick less, or audit anew and open the ticket again.",
         ),
         "gone": (f"{name} does not exist any more.", "If it is there again, audit it anew."),
         "recreated": (

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from advisor.core.model import Account, Entity
+from advisor.core.proof import Proof
 from advisor.core.removal import Approval, Entry, Plan, Ticket
 from handlers.blocks import kit, words
 
@@ -30,6 +31,8 @@ class TicketView:
     managed_by: str = (
         ""  # the tag that says that code manages this entity, e.g. aws:cloudformation:stack-name
     )
+
+    proof: Proof | None = None  # what AWS said of the plan; None where nobody was asked
 
     @property
     def name(self) -> str:

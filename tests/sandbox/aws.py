@@ -25,6 +25,7 @@ from werkzeug.serving import make_server
 
 from tests.sandbox import (
     advisor,
+    analyzer,
     aws_policies,
     callers,
     iam_authorization,
@@ -120,6 +121,7 @@ class Aws:
     uses: list[Use] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     jobs: dict[str, Any] = field(default_factory=dict)
+    analyzer_faults: dict[str, str] = field(default_factory=dict)  # what an operation says instead of PASS
     hook: Callable[[str, str], Fault | None] | None = None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     url: str = ""
@@ -285,9 +287,13 @@ class Aws:
         target = environ.get("HTTP_X_AMZ_TARGET", "")
         params = {k: v[0] for k, v in parse_qs(body.decode(errors="replace")).items()} if not target else {}
         operation = target.rpartition(".")[2] or params.get("Action", "")
-        sent = re.search(r"Credential=([A-Z0-9]+)/\d+/[\w-]+/(\w+)/", environ.get("HTTP_AUTHORIZATION", ""))
+        sent = re.search(
+            r"Credential=([A-Z0-9]+)/\d+/[\w-]+/([\w-]+)/", environ.get("HTTP_AUTHORIZATION", "")
+        )
         key, service = (sent.group(1), sent.group(2)) if sent else ("", "")
         account = self._callers[key].account if key in self._callers else ""
+        if service == "access-analyzer":
+            operation, params = analyzer.read(environ, body)
         return self._answer(inner, environ, start, (account, service, operation, params, key))
 
     def _answer(
@@ -312,7 +318,7 @@ class Aws:
         if fault and fault.error:
             code = fault.status or wire.STATUS.get(fault.error, 400)
             status, headers, body = wire.error(code, fault.error, "by the test")
-        if environ.get("HTTP_X_AMZ_TARGET"):
+        if environ.get("HTTP_X_AMZ_TARGET") or service == "access-analyzer":
             headers, body = wire.as_json(headers, body)
         self._note(account, service, operation, params, key, status)
         after = self._fault(operation, account, params, "after") if self.hook else None
@@ -344,7 +350,12 @@ class Aws:
         self, inner: Any, environ: dict[str, Any], account: str, operation: str, params: dict[str, str]
     ) -> tuple[int, list[tuple[str, str]], bytes]:
         """One request at a time, so that a read that lags disturbs no other."""
+        if operation in analyzer.OPERATIONS:
+            return analyzer.answer(operation, params, self.knobs.page_size, self.analyzer_faults)
         backend = self.backend(account)
+        if operation.startswith("Simulate"):
+            with self._lag.lock:
+                return analyzer.simulate(operation, params, backend, self.knobs.page_size)
         with self._lag.lock:
             if iam_state.is_read(operation):
                 with self._lag.reading(backend, operation, params):

@@ -694,7 +694,7 @@ def test_advice_carried_out_by_hand(writing: Stage, aws: Aws) -> None:
     shown = card_of(stage, 1)
     assert "by hand: an audit found the policies as this ticket proposed" in words(shown)
     actions = [e["action_id"] for b in shown["blocks"] if b["type"] == "actions" for e in b["elements"]]
-    assert actions == ["ticket.diff"]
+    assert actions == ["ticket.diff", "ticket.evidence"]
     button(stage, "ticket.rollback", 1, story.CAROL)
     stage.slack.close_view(story.CAROL)
     form(stage, "ticket.rollback", 1, story.CAROL)

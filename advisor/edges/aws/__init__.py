@@ -28,6 +28,7 @@ from advisor.core.model import (
 )
 from advisor.core.removal import Standing, Step
 from advisor.edges.aws import credentials, entities, standing
+from advisor.edges.aws.analyzer import Analyzer
 from advisor.edges.aws.errors import call
 from advisor.edges.aws.organizations import Organizations
 from advisor.edges.aws.pacer import Board
@@ -80,6 +81,7 @@ class Aws:
         self.read_role = read_role
         self.writer = Writer(self._sessions, write_role)
         self.organizations = Organizations(self._sessions)
+        self.analyzer = Analyzer(self._sessions)
 
     def identity(self) -> Identity:
         """Who the bot is at AWS."""

@@ -13,9 +13,10 @@ from advisor.edges.store.decisions import Keeps, Presses
 from advisor.edges.store.digest_queries import Digests
 from advisor.edges.store.entities import Entities
 from advisor.edges.store.homes import Homes
-from advisor.edges.store.journal import Deliveries, Log, verify, verify_lines
+from advisor.edges.store.journal import Deliveries, Log, exported_rows, verify, verify_lines
 from advisor.edges.store.outbox import Outbox
 from advisor.edges.store.postings import Orders, Postings
+from advisor.edges.store.proofs import Proofs
 from advisor.edges.store.questions import Questions
 from advisor.edges.store.reminders import Reminders
 from advisor.edges.store.reports import Reports
@@ -28,7 +29,7 @@ from advisor.edges.store.tickets import Tickets
 from advisor.edges.store.trends import Trends
 from advisor.edges.store.usage import Usage
 
-__all__ = ["Store", "look", "verify", "verify_lines"]
+__all__ = ["Store", "exported_rows", "look", "verify", "verify_lines"]
 
 
 class Store:
@@ -46,6 +47,7 @@ class Store:
         self.followups = Followups(self._db)
         self.tickets = Tickets(self._db)
         self.steps = Steps(self._db)
+        self.proofs = Proofs(self._db)
         self.presses = Presses(self._db)
         self.keeps = Keeps(self._db)
         self.sweeps = Sweeps(self._db)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from advisor.core.chain import Link, chained
 from advisor.edges.store.connection import Connection, Row
 from advisor.edges.store.rows import stamp
 
@@ -57,6 +57,15 @@ class Log:
         row = self._db.row("SELECT id, hash FROM log ORDER BY id DESC LIMIT 1")
         return (int(row["id"]), str(row["hash"])) if row else (0, "")
 
+    def about(self, subject: str) -> tuple[Link, ...]:
+        """The rows about one thing, each with the hash of the row before it, whosever that is."""
+        rows = self._db.rows(
+            "SELECT l.*, coalesce((SELECT hash FROM log b WHERE b.id < l.id ORDER BY b.id DESC LIMIT 1), '') AS previous "
+            "FROM log l WHERE l.subject = ? ORDER BY l.id",
+            (subject,),
+        )
+        return tuple(Link(**{k: r[k] for k in (*_FIELDS, "previous")}) for r in rows)
+
     def lines(self) -> str:
         """The whole log as JSON lines, as `verify_lines` reads them."""
         rows = self._db.rows("SELECT * FROM log ORDER BY id")
@@ -72,13 +81,18 @@ _FIELDS = ("id", "at", "actor", "verb", "subject", "detail", "hash")
 
 def verify_lines(text: str) -> tuple[int, str, int | None]:
     """The same of an exported log. Raises ValueError where a line is none of ours."""
+    return verify(exported_rows(text))
+
+
+def exported_rows(text: str) -> list[dict[str, str]]:
+    """The rows of an exported log. Raises ValueError where a line is none of ours."""
     rows: list[dict[str, str]] = []
     for number, line in enumerate(text.splitlines(), 1):
         row = json.loads(line)
         if not isinstance(row, dict) or set(row) != set(_FIELDS):
             raise ValueError(f"line {number} is no line of an exported log")
         rows.append(row)
-    return verify(rows)
+    return rows
 
 
 def verify(rows: Sequence[Row | Mapping[str, str]]) -> tuple[int, str, int | None]:
@@ -90,8 +104,3 @@ def verify(rows: Sequence[Row | Mapping[str, str]]) -> tuple[int, str, int | Non
             return len(rows), last, int(row["id"])
         last = expected
     return len(rows), last, None
-
-
-def chained(previous: str, *fields: str) -> str:
-    """The hash of a row: SHA-256 over the one before and the row's own fields, as one JSON list."""
-    return hashlib.sha256(json.dumps([previous, *fields], ensure_ascii=False).encode()).hexdigest()
