@@ -227,6 +227,25 @@ CREATE INDEX request_of_user ON request (user);
 CREATE INDEX sweep_account_newest ON sweep_account (account, sweep_id);
 """
 
+_TRAIL = """
+CREATE TABLE trail_look (
+    id INTEGER PRIMARY KEY, account TEXT NOT NULL, region TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+    since TEXT NOT NULL, until TEXT NOT NULL, read_at TEXT NOT NULL, UNIQUE (account, region, key, value)
+);
+CREATE TABLE trail_call (
+    look_id INTEGER NOT NULL REFERENCES trail_look(id) ON DELETE CASCADE, principal TEXT NOT NULL,
+    source TEXT NOT NULL, name TEXT NOT NULL, denied INTEGER NOT NULL, newest TEXT NOT NULL,
+    count INTEGER NOT NULL, session TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (look_id, principal, source, name, denied)
+) WITHOUT ROWID;
+CREATE INDEX trail_call_newest ON trail_call (newest);
+CREATE TABLE trail_seen (
+    look_id INTEGER NOT NULL REFERENCES trail_look(id) ON DELETE CASCADE, event_id TEXT NOT NULL, at TEXT NOT NULL,
+    PRIMARY KEY (look_id, event_id)
+) WITHOUT ROWID;
+CREATE TABLE ticket_replay (ticket_id INTEGER PRIMARY KEY REFERENCES ticket(id), result TEXT NOT NULL);
+"""
+
 
 @migrations()
 def m001_audits(db: Database) -> None:
@@ -247,6 +266,13 @@ def m002_tickets(db: Database) -> None:
 def m003_estate(db: Database) -> None:
     """Sweeps, schedules, digests, and what each stored report came to."""
     for statement in _split(_ESTATE):
+        db.execute(statement)
+
+
+@migrations()
+def m004_proof(db: Database) -> None:
+    """What was read of CloudTrail's event history, and what it said of each ticket."""
+    for statement in _split(_TRAIL):
         db.execute(statement)
 
 

@@ -106,7 +106,7 @@ def _text_ended(view: TicketView, here: str) -> str:
         case S.DRIFTED:
             first = kit.clip(ticket.moved[0].name, 60) if ticket.moved else "something"
             more = f" and {len(ticket.moved) - 1} more" if len(ticket.moved) > 1 else ""
-            what = "was used" if ticket.moved and ticket.moved[0].what == "used" else "moved"
+            what = "was used" if ticket.moved and ticket.moved[0].what in {"used", "called"} else "moved"
             end = "Nothing was written. Plan again is offered."
             return f"stopped before writing: {first}{more} of {here} {what} after the plan was made. {end}"
         case S.SUPERSEDED if other:

@@ -31,6 +31,7 @@ from tests.sandbox import (
     iam_manners,
     iam_state,
     organizations,
+    trail,
     wire,
 )
 from tests.sandbox.callers import Caller
@@ -120,6 +121,7 @@ class Aws:
     uses: list[Use] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     jobs: dict[str, Any] = field(default_factory=dict)
+    trail: trail.Trail = field(default_factory=trail.Trail)
     hook: Callable[[str, str], Fault | None] | None = None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     url: str = ""
@@ -152,6 +154,7 @@ class Aws:
         iam_authorization.install(self)
         organizations.install(self)
         self._lag.forget()
+        self.trail = trail.Trail()
         self.uses.clear()
         self._callers.clear()
         self._ended.clear()
@@ -285,8 +288,9 @@ class Aws:
         target = environ.get("HTTP_X_AMZ_TARGET", "")
         params = {k: v[0] for k, v in parse_qs(body.decode(errors="replace")).items()} if not target else {}
         operation = target.rpartition(".")[2] or params.get("Action", "")
-        sent = re.search(r"Credential=([A-Z0-9]+)/\d+/[\w-]+/(\w+)/", environ.get("HTTP_AUTHORIZATION", ""))
-        key, service = (sent.group(1), sent.group(2)) if sent else ("", "")
+        sent = re.search(r"Credential=([A-Z0-9]+)/\d+/([\w-]+)/(\w+)/", environ.get("HTTP_AUTHORIZATION", ""))
+        key, region, service = sent.groups() if sent else ("", "", "")
+        environ["sandbox.region"], environ["sandbox.body"] = region, body
         account = self._callers[key].account if key in self._callers else ""
         return self._answer(inner, environ, start, (account, service, operation, params, key))
 
@@ -312,6 +316,8 @@ class Aws:
         if fault and fault.error:
             code = fault.status or wire.STATUS.get(fault.error, 400)
             status, headers, body = wire.error(code, fault.error, "by the test")
+        if service == "ec2":
+            status, headers, body = trail.as_ec2((status, headers, body))
         if environ.get("HTTP_X_AMZ_TARGET"):
             headers, body = wire.as_json(headers, body)
         self._note(account, service, operation, params, key, status)
@@ -344,6 +350,10 @@ class Aws:
         self, inner: Any, environ: dict[str, Any], account: str, operation: str, params: dict[str, str]
     ) -> tuple[int, list[tuple[str, str]], bytes]:
         """One request at a time, so that a read that lags disturbs no other."""
+        if operation == "LookupEvents":
+            return self.trail.lookup(self, account, environ["sandbox.region"], environ["sandbox.body"])
+        if operation == "DescribeRegions":
+            return self.trail.describe_regions()
         backend = self.backend(account)
         with self._lag.lock:
             if iam_state.is_read(operation):

@@ -33,9 +33,10 @@ from advisor.edges.aws.organizations import Organizations
 from advisor.edges.aws.pacer import Board
 from advisor.edges.aws.pages import Method, items, pages
 from advisor.edges.aws.sessions import PATIENCE, Access, Identity, Session, Sessions
+from advisor.edges.aws.trail import PACE, Trail
 from advisor.edges.aws.writer import Writer
 
-__all__ = ["PATIENCE", "Aws", "Identity", "Raw", "Session"]
+__all__ = ["PACE", "PATIENCE", "Aws", "Identity", "Raw", "Session"]
 
 _NAMESPACES = 200
 """Namespaces a call of ListPoliciesGrantingServiceAccess takes (IAM API Reference)."""
@@ -64,6 +65,7 @@ class Aws:
         write_role: str = "",
         patience: float = PATIENCE,
         board: Board | None = None,
+        pace: float = PACE,
     ) -> None:
         self._sessions = Sessions(
             boot=boot,
@@ -80,6 +82,7 @@ class Aws:
         self.read_role = read_role
         self.writer = Writer(self._sessions, write_role)
         self.organizations = Organizations(self._sessions)
+        self.trail = Trail(self._sessions, pace)
 
     def identity(self) -> Identity:
         """Who the bot is at AWS."""
