@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from advisor.core.errors import AwsError, Refused, Throttled, Transient
+from advisor.core.errors import AwsError, Refused, Throttled, Unreachable
 from advisor.core.replay import Gap, Look, pathless
 from advisor.edges.aws.errors import call
 from advisor.edges.aws.sessions import Keys, Sessions
@@ -116,6 +116,11 @@ class Trail:
         client = self._client("ec2", self._sessions.keys(account), "")
         answer = call(client.describe_regions, "ec2:DescribeRegions", account)
         return tuple(sorted(str(r["RegionName"]) for r in answer.get("Regions", [])))
+
+    def probe(self, account: str) -> None:
+        """The cheapest call that tells whether event history may be asked."""
+        client = self._client("cloudtrail", self._sessions.keys(account), "")
+        call(client.lookup_events, PERMISSION, account, MaxResults=1)
 
     def read(
         self, account: str, stretches: Sequence[Stretch], seconds: float, keep: Callable[[Read], None]
@@ -266,7 +271,7 @@ class _Region:
             except Throttled:  # somebody else asks this account, too
                 time.sleep(min(pause, max(0.0, self._ends_at - time.monotonic())))
                 pause *= 2
-            except Transient:
+            except Unreachable:
                 silent += 1
                 if silent >= _TIRED:
                     raise

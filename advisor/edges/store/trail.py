@@ -11,19 +11,15 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from pydantic import TypeAdapter
-
 from advisor.core.replay import Call, Look, Replay
 from advisor.edges.store.connection import Connection, Row, Value
-from advisor.edges.store.rows import moment, stamp
+from advisor.edges.store.rows import dump_replay, moment, replay_of, stamp
 
 LATE = timedelta(minutes=30)
 """How late an event may come: so much of what was read is read again, and nothing is counted twice.
 
 Source: CloudTrail User Guide, "How CloudTrail works": events are delivered within about five minutes on average.
 """
-
-_REPLAY: TypeAdapter[Replay] = TypeAdapter(Replay)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +160,13 @@ class Trails:
             self._db.run(
                 "INSERT INTO ticket_replay (ticket_id, result) VALUES (?, ?) "
                 "ON CONFLICT (ticket_id) DO UPDATE SET result = excluded.result",
-                (ticket_id, _REPLAY.dump_json(replay).decode()),
+                (ticket_id, dump_replay(replay)),
             )
 
     def of_ticket(self, ticket_id: int) -> Replay | None:
         """What the witness said of a ticket's plan; None where it was not asked."""
         row = self._db.row("SELECT result FROM ticket_replay WHERE ticket_id = ?", (ticket_id,))
-        return _REPLAY.validate_json(row["result"]) if row else None
+        return replay_of(row["result"]) if row else None
 
 
 _COUNT = (
