@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from advisor.core.errors import AwsError, Refused
 from advisor.core.events import unseen
@@ -135,30 +137,41 @@ def _hear(
     desk: Desk, plan: Plan, standing: Standing, report: Report, snapshot: Snapshot | None, *, fresh: bool
 ) -> _Heard:
     """Read what is not known yet of what a plan takes, and hand out the calls of those whom it concerns."""
-    ends_at = time.monotonic() + desk.config.iam_audit_replay_seconds
+    seconds = desk.config.iam_audit_replay_seconds
     account = standing.entity.account
     services, single = taken(plan, report)
-    hidden = unseen(services, single)
     who = concerned(standing.entity, snapshot)
-    gaps: tuple[Gap, ...] = ()
-    not_asked = ""
-    regions, every = _regions(desk, account, regions_used(report))
+    regions, every = where(desk, account, regions_used(report))
     looks = questions(services, single, regions) if who else ()
-    try:
-        with desk.aws.trail.turn(account, ends_at - time.monotonic()):
-            stretches = _stretches(desk, account, looks, fresh=fresh)
-            left = ends_at - time.monotonic()
-            gaps = desk.aws.trail.read(account, stretches, left, lambda read: _keep(desk, account, read))
-    except Refused as error:
-        not_asked = error.call
-    except AwsError as error:
-        log.warning("trail.failed account=%s call=%s why=%s", account, error.call, error.code)
-        gaps = tuple(Gap(r, sum(x.region == r for x in looks), error.code) for r in sorted(regions))
+    gaps, not_asked = listen(desk, account, looks, seconds, fresh=fresh)
     calls = desk.store.trail.calls(account, looks, who, desk.clock() - HISTORY)
+    hidden = unseen(services, single)
     return _Heard(looks, tuple(calls), hidden, tuple(sorted(regions)), every, gaps, not_asked)
 
 
-def _regions(desk: Desk, account: str, used: Collection[str]) -> tuple[frozenset[str], bool]:
+def listen(
+    desk: Desk, account: str, looks: Collection[Look], seconds: float, *, fresh: bool = True
+) -> tuple[tuple[Gap, ...], str]:
+    """Bring what is known of these looks up to now, within so many seconds; the store has the calls afterwards.
+
+    Says what has no whole answer, and the permission that was refused, if one was. `fresh`: also where somebody has
+    looked within FRESH.
+    """
+    ends_at = time.monotonic() + seconds
+    try:
+        with desk.aws.trail.turn(account, seconds):
+            stretches = _stretches(desk, account, looks, fresh=fresh)
+            left = ends_at - time.monotonic()
+            return desk.aws.trail.read(account, stretches, left, partial(_keep, desk, account)), ""
+    except Refused as error:
+        return (), error.call
+    except AwsError as error:
+        log.warning("trail.failed account=%s call=%s why=%s", account, error.call, error.code)
+        counted = Counter(look.region for look in looks)
+        return tuple(Gap(region, n, error.code) for region, n in sorted(counted.items())), ""
+
+
+def where(desk: Desk, account: str, used: Collection[str]) -> tuple[frozenset[str], bool]:
     """Where to look: where the entity was seen, the home of global services, and what the account has enabled."""
     found = frozenset(used) | {desk.aws.trail.home()}
     try:

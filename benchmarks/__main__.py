@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks import ack, card, home, memory, regroup, rewrite, risk, start, store, ticket
+from benchmarks import ack, card, home, memory, regroup, replay, rewrite, risk, start, store, ticket
 from benchmarks.figures import Figure
 
 
@@ -26,6 +26,7 @@ def main() -> int:
         "ticket": ticket.measure,
         "home": home.measure,
         "regroup": regroup.measure,
+        "replay": replay.measure,
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(every))

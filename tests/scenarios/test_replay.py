@@ -12,7 +12,7 @@ import pytest
 from advisor.core.removal import Plan
 from tests.sandbox import world as story
 from tests.sandbox.aws import Fault
-from tests.scenarios.stage import Stage, words
+from tests.scenarios.stage import Died, Points, Stage, words, worlds
 
 ROLE = f"arn:aws:iam::{story.PROD}:role/deploy-service-01"
 ADMIN = f"arn:aws:iam::{story.PROD}:role/DBAdminRole"
@@ -120,7 +120,7 @@ def test_a_call_before_the_first_write_is_drift(heard: Stage) -> None:
     said = words(heard.card())
     assert "ecs:ListClusters was called by session night *x* <!here>" in said
     assert "CloudTrail" in said
-    assert "was used after the plan was made" in heard.card()["text"]
+    assert "was called, as CloudTrail has it" in heard.card()["text"]
 
 
 def test_a_late_event_is_found(heard: Stage) -> None:
@@ -167,8 +167,8 @@ def test_without_the_regions_it_asks_where_the_entity_was_seen(heard: Stage) -> 
 
 def test_a_region_without_an_answer_is_named(heard: Stage) -> None:
     """The time box ends, the ticket opens, and the card says how many questions have no whole answer."""
-    heard.restart(iam_audit_replay_seconds=1)
-    heard.aws.trail.hangs, heard.aws.trail.hang = {"eu-north-1"}, 3.0
+    heard.restart(iam_audit_replay_seconds=3)
+    heard.aws.trail.hangs, heard.aws.trail.hang = {"eu-north-1"}, 4.0
     happen(heard, "ecs", "ListClusters")
     card = heard.ticket(SMALL)
     assert "ecs" not in services(heard), "what the other Region told counts"
@@ -252,3 +252,27 @@ def test_what_had_no_answer_is_asked_next_time(heard: Stage) -> None:
     heard.restart()
     heard.ticket("role deploy-service-02")
     assert len(heard.aws.trail.asked) == 1, "the one that had no answer"
+
+
+@pytest.mark.parametrize("at", [3, 8, 14, 20, 27, 35])
+def test_a_death_while_the_ticket_is_planned(heard: Stage, at: int) -> None:
+    """Wherever the process dies: after the start one ticket stands, without what was called."""
+    happen(heard, "ecs", "ListClusters")
+    heard.say(SMALL)
+    heard.open_form()
+    assert heard.slack.submit(story.ALICE, {"reason": {"value": "clean-up"}}).ok
+    cards = len(heard.cards())
+    heard.end()
+    points = Points(at)
+    try:
+        with worlds(points):
+            heard.begin()
+            heard.settle()
+    except Died:
+        heard.restart()
+        heard.settle()
+    assert points.count >= at
+    assert state(heard) == "open"
+    assert services(heard) == {"ecr", "logs"}
+    assert len(heard.cards()) == cards + 1
+    assert len([m for m in heard.thread() if "CloudTrail" in m["text"]]) == 1
