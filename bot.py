@@ -31,7 +31,7 @@ from advisor.core.errors import ConfigError, Held, StoreError
 from advisor.desk import Desk, Pool
 from advisor.edges import config as settings
 from advisor.edges import pool
-from advisor.edges.aws import PATIENCE, Aws
+from advisor.edges.aws import PACE, PATIENCE, Aws
 from advisor.edges.aws.pacer import Board
 from advisor.edges.catalogue import IamCatalogue
 from advisor.edges.config import Config
@@ -99,6 +99,7 @@ def build(
     executors: Callable[[str], Executor] | None = None,
     boot: str = "",
     patience: float = PATIENCE,
+    pace: float = PACE,
     elsewhere: Pool | None = None,
 ) -> Bot:
     """Put the parts together. Tests give a clock, executors, a name for this start and less patience with AWS."""
@@ -123,6 +124,7 @@ def build(
         clock=clock,
         patience=patience,
         board=board,
+        pace=pace,
     )
     elsewhere = elsewhere or pool.pool(config.iam_audit_dask, board)
     desk = Desk(store, aws, config, IamCatalogue(), Lanes(executors), elsewhere, clock)

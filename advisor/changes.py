@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from advisor import jobs, lastlook
+from advisor import jobs, lastlook, replays
 from advisor.core.errors import AwsError, Invalid, Missing, Transient, Unreachable
 from advisor.core.lifecycle import Event
 from advisor.core.model import Entity, Failure, Granularity, JobState
@@ -105,10 +105,11 @@ def _check(desk: Desk, ticket: Ticket, plan: Plan, entity: Entity) -> bool:
         _no_look(desk, ticket, job_now.failure or Failure("report_failed"))
         return False
     report, before = store.reports.get(job_now.report_id), store.reports.get(ticket.report_id)
+    called = replays.last_look(desk, ticket, plan, report) if report else ()
     session = desk.aws.session(entity.account)
     live = lastlook.live(desk, session, entity, plan)
     what = moved(plan.basis, live)
-    what += lastlook.used_since(plan, before, report) if report else ()
+    what += (*lastlook.used_since(plan, before, report), *called) if report else ()
     what += lastlook.guarded(desk, ticket, plan, live)
     if what:
         _stop(desk, ticket, what, None)

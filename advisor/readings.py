@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from advisor.core import risk
@@ -62,10 +63,13 @@ def snapshot_of(desk: Desk, report_id: int) -> Snapshot | None:
     return desk.store.entities.snapshot(snapshot_id) if snapshot_id else None
 
 
-def judge(desk: Desk, report: Report, snapshot: Snapshot, days: int) -> Summary:
-    """The findings of a report, with everything that people keep."""
+def judge(
+    desk: Desk, report: Report, snapshot: Snapshot, days: int, called: Mapping[str, str] | None = None
+) -> Summary:
+    """The findings of a report, with everything that people keep; `called` stays because CloudTrail has calls of it."""
     keeps = desk.store.keeps.standing(desk.clock(), report.entity_id)
-    return summarise(report, snapshot, rules(desk, days, snapshot.entity.account), desk.catalogue, keeps)
+    judged_by = rules(desk, days, snapshot.entity.account)
+    return summarise(report, snapshot, judged_by, desk.catalogue, keeps, called)
 
 
 def score(desk: Desk, report: Report, snapshot_id: int) -> Score | None:

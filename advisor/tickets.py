@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
-from advisor import homes, jobs, proofs, readings
+from advisor import homes, jobs, proofs, readings, replays
 from advisor.core.errors import AwsError, Missing, Transient
 from advisor.core.lifecycle import Event
 from advisor.core.model import Entity, Failure, Snapshot
@@ -19,6 +20,7 @@ from advisor.core.offer import offer, preview
 from advisor.core.plan import Nothing, make
 from advisor.core.proof import Proof
 from advisor.core.removal import Offer, Operation, Plan, Standing, Ticket, TicketState, Treatment
+from advisor.core.replay import Replay
 from advisor.core.standing import Found, found
 from advisor.desk import Desk
 from advisor.readings import Reading
@@ -119,19 +121,19 @@ def _plan(desk: Desk, ticket: Ticket, standing: Standing) -> None:
     if filled is None:
         void(desk, ticket, Failure("thinned"))
         return
-    known = desk.store.entities.aws_policies() if standing.managed else ()
-    report, offered, catalogue = filled.reading.report, filled.offered, desk.catalogue
-    made = make(offered, ticket.keys, standing, report, catalogue, ticket.id, known)
-    older = _older(desk, standing.entity, made) if isinstance(made, Plan) else frozenset()
-    if older:
-        known = tuple(p for p in known if p.arn not in older)
-        made = make(offered, ticket.keys, standing, report, catalogue, ticket.id, known)
+    weighed = replays.weigh(
+        desk, ticket, standing, filled.reading, partial(_made, desk, ticket, standing, filled)
+    )
+    made = weighed.made
     if isinstance(made, Plan):
         proof = proofs.prove(desk, made, standing)
         if proof and proof.disputed:
             _disputed(desk, ticket, proof)
         else:
-            _open(desk, ticket, made, proof)
+            _open(desk, ticket, made, proof, weighed.replay)
+        return
+    if weighed.replay and weighed.replay.turned:
+        void(desk, ticket, Failure("called", message=replays.reasons(weighed.replay)))
         return
     if made.wrong:  # a fault of ours: no ticket, and the case is kept
         log.error("plan.wrong ticket=%d faults=%s", ticket.id, "; ".join(made.wrong))
@@ -162,6 +164,24 @@ def _disputed(desk: Desk, ticket: Ticket, proof: Proof) -> None:
     void(desk, ticket, Failure("disputed", message="\n".join(told)[:1000]))
 
 
+def _made(
+    desk: Desk, ticket: Ticket, standing: Standing, filled: Form, called: Mapping[str, str]
+) -> Plan | Nothing:
+    """The plan of what was ticked, but for what CloudTrail has calls of."""
+    report, snapshot = filled.reading.report, filled.reading.snapshot
+    known = desk.store.entities.aws_policies() if standing.managed else ()
+    offered = filled.offered
+    if called:
+        summary = readings.judge(desk, report, snapshot, ticket.days, called)
+        offered = offer(report, snapshot, summary, desk.catalogue)
+    made = make(offered, ticket.keys, standing, report, desk.catalogue, ticket.id, known)
+    older = _older(desk, standing.entity, made) if isinstance(made, Plan) else frozenset()
+    if older:
+        known = tuple(p for p in known if p.arn not in older)
+        made = make(offered, ticket.keys, standing, report, desk.catalogue, ticket.id, known)
+    return made
+
+
 def _older(desk: Desk, entity: Entity, made: Plan) -> frozenset[str]:
     """Narrower policies of AWS in a plan whose text AWS has changed since they were met."""
     swapped = {e.steps[0].arn: e.after for e in made.edits if e.treatment is Treatment.SWAP}
@@ -176,7 +196,7 @@ def _told(made: Nothing) -> str:
     return json.dumps([[x.what, x.policy, x.why.value] for x in made.left[:20]], ensure_ascii=False)
 
 
-def _open(desk: Desk, ticket: Ticket, made: Plan, proof: Proof | None) -> None:
+def _open(desk: Desk, ticket: Ticket, made: Plan, proof: Proof | None, replay: Replay | None) -> None:
     store, now = desk.store, desk.clock()
     with store.transaction():
         for older in store.tickets.of_entity(ticket.entity_id, TicketState.OPEN):
@@ -195,6 +215,10 @@ def _open(desk: Desk, ticket: Ticket, made: Plan, proof: Proof | None) -> None:
         if proof:
             store.proofs.save(ticket.id, proof)
             reply(desk, ticket, "ticket.proof", ticket.id)
+        if replay:
+            store.trail.save(ticket.id, replay)
+            if not replay.not_asked:
+                reply(desk, ticket, "ticket.replay", ticket.id)
         homes.ticket_changed(desk, ticket)
         store.log.add(
             ticket.requesters[0],

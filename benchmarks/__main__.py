@@ -10,7 +10,21 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks import ack, card, estate, home, memory, regroup, rewrite, risk, start, store, sweep, ticket
+from benchmarks import (
+    ack,
+    card,
+    estate,
+    home,
+    memory,
+    regroup,
+    replay,
+    rewrite,
+    risk,
+    start,
+    store,
+    sweep,
+    ticket,
+)
 from benchmarks.figures import Figure
 
 
@@ -28,6 +42,7 @@ def main() -> int:
         "regroup": regroup.measure,
         "sweep": sweep.measure,
         "estate": estate.measure,
+        "replay": replay.measure,
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(every))

@@ -243,5 +243,7 @@ def _probes(aws: Aws, session: Session) -> list[tuple[str, Callable[[], object]]
         asked("get_policy", "iam:GetPolicy", PolicyArn=policy),
         asked("get_policy_version", "iam:GetPolicyVersion", PolicyArn=policy, VersionId="v1"),
         asked("list_policy_versions", "iam:ListPolicyVersions", PolicyArn=policy),
+        ("cloudtrail:LookupEvents", lambda: aws.trail.probe(session.account)),
+        ("ec2:DescribeRegions", lambda: aws.trail.regions(session.account)),
         asked("list_entities_for_policy", "iam:ListEntitiesForPolicy", PolicyArn=policy),
     ]

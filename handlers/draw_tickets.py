@@ -22,6 +22,7 @@ from handlers.blocks import (
     ticket_new,
     ticket_private,
     ticket_proof,
+    ticket_replay,
 )
 from handlers.blocks.kit import Json, Message
 from handlers.blocks.ticket_view import TicketView
@@ -65,6 +66,7 @@ class DrawTickets:
             owner_key=config.iam_audit_owner_tag,
             managed_by=code,
             proof=store.proofs.of(found.id),
+            replay=store.trail.of_ticket(found.id),
         )
 
     def of_row(self, row_id: int) -> TicketView | None:
@@ -120,6 +122,11 @@ class DrawTickets:
         """What it writes, statement by statement."""
         view = self.of_row(notice.row_id)
         return diff.diff(view) if view else None
+
+    def replay(self, notice: Notice, _rung: int) -> Message | None:
+        """What CloudTrail's event history says of the plan."""
+        view = self.of_row(notice.row_id)
+        return ticket_replay.thread(view) if view else None
 
     def elsewhere(self, notice: Notice, _rung: int) -> Message | None:
         """Where the card went instead."""
@@ -294,7 +301,7 @@ class DrawTickets:
     def files(self, notice: Notice) -> list[File]:
         """The files of a ticket's diff."""
         view = self.of_row(notice.row_id)
-        return exports.files(view) if view else []
+        return [*exports.files(view), *ticket_replay.files(view)] if view else []
 
 
 SURFACES: dict[str, Callable[[DrawTickets, Notice, int], Message | None]] = {
@@ -305,6 +312,7 @@ SURFACES: dict[str, Callable[[DrawTickets, Notice, int], Message | None]] = {
     "ticket.answer": DrawTickets.answer,
     "ticket.void": DrawTickets.void,
     "ticket.diff": DrawTickets.diff,
+    "ticket.replay": DrawTickets.replay,
     "ticket.diff_is_there": DrawTickets.diff_is_there,
     "ticket.elsewhere": DrawTickets.elsewhere,
     "ticket.file_refused": DrawTickets.no_file,

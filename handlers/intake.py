@@ -10,7 +10,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from advisor import audits, changes, decisions, digests, followups, jobs, questions, sweep_steps, tickets
+from advisor import (
+    audits,
+    changes,
+    decisions,
+    digests,
+    followups,
+    jobs,
+    questions,
+    replays,
+    sweep_steps,
+    tickets,
+)
 from advisor.core.errors import AwsError
 from advisor.core.estate import Question, SweepState
 from advisor.core.lifecycle import Person, refusal
@@ -71,7 +82,8 @@ class Intake:
             entity = desk.store.entities.get(ticket.entity_id)
             account = entity.account if entity else ""
             if ticket.state is TicketState.DRAFT:
-                self._submit(account, ("plan", ticket.id), partial(self.plan, ticket))
+                # Reading event history may take minutes: audits of the account do not wait behind it.
+                self._submit(f"plan {account}", ("plan", ticket.id), partial(self.plan, ticket))
             else:
                 # A lane of its own: a change never waits behind a hundred audits of its account.
                 lane = f"change {account}"
@@ -315,6 +327,7 @@ def housekeeping(desk: Desk) -> None:
         if not some:
             break
     desk.store.deliveries.forget(now - timedelta(days=7))
+    desk.store.trail.forget(now - replays.HISTORY)
     audits.refresh_listings(desk, LISTED_FOR)
     digests.remind(desk)
     if thinned:

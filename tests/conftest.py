@@ -12,6 +12,7 @@ import pytest
 from botocore.loaders import JSONFileLoader
 from hypothesis import settings
 
+from tests.sandbox import trail
 from tests.sandbox import world as story
 from tests.sandbox.aws import Aws, Knobs
 from tests.sandbox.browser import Browser, available
@@ -86,6 +87,7 @@ def aws(seeded: tuple[Aws, story.World]) -> Iterator[Aws]:
     aws.jobs.clear()
     aws.analyzer_faults.clear()
     aws.hook = None
+    aws.trail = trail.Trail()
     yield aws
     aws.knobs = Knobs()
     aws.hook = None

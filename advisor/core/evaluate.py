@@ -9,7 +9,7 @@ nobody can say offline which resources and conditions a request will come with.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -74,6 +74,33 @@ def between(low: str | None, middle: str | None, high: str | None, catalogue: Ca
     if least.allows:
         found += [f"a Deny was added: {d}" for d in held.denies if d not in least.denies]
     return _first(found)
+
+
+class Allowing:
+    """Documents together, read once and asked about one action after another. Raises ValueError where one cannot be read."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._lists: dict[str, list[_List]] = {}
+        for text in texts:
+            for context, lists in _Reading.of(text).allows.items():
+                self._lists.setdefault(context, []).extend(lists)
+        self._known: dict[str, frozenset[str]] = {}
+
+    def contexts(self, action: str) -> frozenset[str]:
+        """The contexts in which the documents allow `service:Action`; none where nothing does."""
+        low = action.lower()
+        if low not in self._known:
+            self._known[low] = frozenset(
+                c for c, lists in self._lists.items() if any(map(_allows(low), lists))
+            )
+        return self._known[low]
+
+
+def _allows(action: str) -> Callable[[_List], bool]:
+    def allows(each: _List) -> bool:
+        return any(set(e) <= set("*:") or _glob(e, action) for e in each.entries) is not each.inverted
+
+    return allows
 
 
 def _gained(old: _Reading, new: _Reading, names: _Names) -> list[str]:

@@ -66,6 +66,7 @@ class Why(StrEnum):
     PASS_ROLE = "pass_role"  # IAM's word, no password
     KEPT = "kept"  # by a person, until a day
     DENIED = "denied"  # allowed, and a Deny stands above it
+    CALLED = "called"  # CloudTrail has a call that the plan would have taken away
 
 
 def aws_owned(arn: str) -> bool:

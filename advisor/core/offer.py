@@ -76,7 +76,7 @@ def _may_be_quarantined(snapshot: Snapshot, summary: Summary) -> bool:
     """An entity that used nothing within the window, is old enough, and that nobody keeps."""
     if snapshot.entity.kind is Kind.POLICY or summary.protected or summary.young_until or not summary.granted:
         return False
-    return not any(f.usage is Usage.USED or f.why is Why.KEPT for f in summary.findings)
+    return not any(f.usage is Usage.USED or f.why in {Why.KEPT, Why.CALLED} for f in summary.findings)
 
 
 def _why_nothing(summary: Summary) -> str:
@@ -137,7 +137,7 @@ class _Reader:
     def _unused(self, home: _Home) -> list[Finding]:
         """The services of a policy that nobody used and that no rule keeps."""
         found = [self._findings.get(s) for s in sorted(home.services)]
-        kept = {Why.PROTECTED, Why.YOUNG, Why.KEPT, Why.UNATTACHED}
+        kept = {Why.PROTECTED, Why.YOUNG, Why.KEPT, Why.CALLED, Why.UNATTACHED}
         return [f for f in found if f and f.usage is Usage.NEVER and f.why not in kept]
 
     def _of_policy(self, home: _Home) -> Iterable[Candidate]:
@@ -222,10 +222,12 @@ class _Reader:
     def _untracked_writes(self, row: ServiceRow, levels: dict[str, frozenset[str]]) -> list[str]:
         tracked = {a.name.casefold() for a in row.actions or ()}
         granted = actions_granted(self._policies, row.namespace, self._catalogue)
+        called = {f.action.casefold() for f in self._summary.actions if f.why is Why.CALLED}
         return sorted(
             a
             for a in granted
             if a.casefold() not in tracked
+            and a.casefold() not in called
             and not levels[a.casefold()] <= _READS
             and not _passes(row.namespace, a)
         )

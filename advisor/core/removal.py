@@ -277,7 +277,7 @@ class TicketState(StrEnum):
 class Moved:
     """One thing that is not as it was when the plan was made."""
 
-    what: str  # recreated | gone | inline | attached | groups | boundary | version | holders | used | protected | kept
+    what: str  # recreated | gone | inline | attached | groups | boundary | version | holders | used | called | protected | kept
     name: str = ""
     detail: str = ""
     at: datetime | None = None

@@ -6,8 +6,8 @@ Absence is not evidence: a service or action that the report does not list is ne
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from advisor.core.model import (
@@ -142,10 +142,18 @@ class _Grants:
     """What could be done about each grant of one snapshot."""
 
     def __init__(
-        self, report: Report, snapshot: Snapshot, rules: Rules, catalogue: Catalogue, keeps: Iterable[Keep]
+        self,
+        report: Report,
+        snapshot: Snapshot,
+        rules: Rules,
+        catalogue: Catalogue,
+        keeps: Iterable[Keep],
+        called: Mapping[str, str],
     ) -> None:
+        self.called = {name: _Ruling(Verdict.KEEP, Why.CALLED, detail) for name, detail in called.items()}
         self._snapshot = snapshot
-        self._kept = {k.service: k.until.date().isoformat() for k in keeps}
+        kept = {k.service: _Ruling(Verdict.KEEP, Why.KEPT, k.until.date().isoformat()) for k in keeps}
+        self._stays = self.called | kept
         self._listed = {s.namespace: s for s in report.services}
         self._catalogue = catalogue
         self._report = report
@@ -163,9 +171,9 @@ class _Grants:
             return _Ruling(Verdict.KEEP, Why.PROTECTED, self._shielded)
         if self.young_until:
             return _Ruling(Verdict.KEEP, Why.YOUNG, self.young_until.date().isoformat())
-        kept = self._kept.get(row.namespace) or self._kept.get("")
-        if kept:
-            return _Ruling(Verdict.KEEP, Why.KEPT, kept)
+        stays = self._stays.get(row.namespace) or self._stays.get("")
+        if stays:
+            return stays
         entity = self._snapshot.entity
         if entity.kind is Kind.POLICY:
             return self._passing(row, self._of_policy())
@@ -228,19 +236,25 @@ class _Grants:
             granted = services_granted([policy], self._catalogue)
             rows = [self._listed.get(service) for service in granted]
             self._detachable[policy.arn] = all(
-                r is not None and r.last_at is None and r.namespace not in self._kept for r in rows
+                r is not None and r.last_at is None and r.namespace not in self._stays for r in rows
             )
         return self._detachable[policy.arn]
 
 
 def summarise(
-    report: Report, snapshot: Snapshot, rules: Rules, catalogue: Catalogue, keeps: Iterable[Keep] = ()
+    report: Report,
+    snapshot: Snapshot,
+    rules: Rules,
+    catalogue: Catalogue,
+    keeps: Iterable[Keep] = (),
+    called: Mapping[str, str] | None = None,
 ) -> Summary:
     """Read a report: every service it lists, those it cannot tell of, and (at action level) every action.
 
-    `keeps` are the standing ones of this entity: what they name stays, whatever the report says.
+    `keeps` are the standing ones of this entity: what they name stays, whatever the report says. So does what
+    `called` names, a service or `service:action` in lower case, with the call that speaks for it.
     """
-    grants = _Grants(report, snapshot, rules, catalogue, keeps)
+    grants = _Grants(report, snapshot, rules, catalogue, keeps, called or {})
     listed = {s.namespace for s in report.services}
     untold = {
         service: names
@@ -328,7 +342,11 @@ def _action_findings(
         for name in sorted(granted)
         if name.casefold() not in seen
     ]
-    return found
+    called = [grants.called.get(f"{f.service}:{f.action}".lower()) for f in found]
+    return [
+        replace(f, verdict=c.verdict, why=c.why, detail=c.detail) if c else f
+        for f, c in zip(found, called, strict=True)
+    ]
 
 
 def _action_finding(

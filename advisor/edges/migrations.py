@@ -251,6 +251,25 @@ CREATE TABLE unreached (
 ) WITHOUT ROWID;
 """
 
+_TRAIL = """
+CREATE TABLE trail_look (
+    id INTEGER PRIMARY KEY, account TEXT NOT NULL, region TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+    since TEXT NOT NULL, until TEXT NOT NULL, read_at TEXT NOT NULL, UNIQUE (account, region, key, value)
+);
+CREATE TABLE trail_call (
+    look_id INTEGER NOT NULL REFERENCES trail_look(id) ON DELETE CASCADE, principal TEXT NOT NULL,
+    source TEXT NOT NULL, name TEXT NOT NULL, denied INTEGER NOT NULL, newest TEXT NOT NULL,
+    count INTEGER NOT NULL, session TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (look_id, principal, source, name, denied)
+) WITHOUT ROWID;
+CREATE INDEX trail_call_newest ON trail_call (newest);
+CREATE TABLE trail_seen (
+    look_id INTEGER NOT NULL REFERENCES trail_look(id) ON DELETE CASCADE, event_id TEXT NOT NULL, at TEXT NOT NULL,
+    PRIMARY KEY (look_id, event_id)
+) WITHOUT ROWID;
+CREATE TABLE ticket_replay (ticket_id INTEGER PRIMARY KEY REFERENCES ticket(id), result TEXT NOT NULL);
+"""
+
 
 @migrations()
 def m001_audits(db: Database) -> None:
@@ -276,8 +295,8 @@ def m003_estate(db: Database) -> None:
 
 @migrations()
 def m004_proof(db: Database) -> None:
-    """What others said of the plans of tickets; who was asked again about which, and who could not be reached."""
-    for statement in _split(_PROOF + _REMINDERS):
+    """What others said of the plans of tickets, CloudTrail among them; who was asked again, and who could not be reached."""
+    for statement in _split(_PROOF + _TRAIL + _REMINDERS):
         db.execute(statement)
 
 

@@ -11,6 +11,7 @@ from advisor.core.removal import Entry, StepState, TicketState
 from handlers.blocks import kit, words
 from handlers.blocks import ticket_buttons as buttons
 from handlers.blocks import ticket_proof as proof
+from handlers.blocks import ticket_replay as replay
 from handlers.blocks import ticket_small as small
 from handlers.blocks import ticket_state as status
 from handlers.blocks import ticket_steps as steps
@@ -172,6 +173,8 @@ def _plan(view: TicketView, room: Room) -> Any:
     lines += _asked(view, room)
     proved = proof.line(view, brief=not room.more)
     lines += [kit.labelled(proof.LEAD, proved)] if proved else []
+    seen = replay.line(view, room.more)
+    lines += [kit.labelled(replay.LEAD, seen)] if seen else []
     body: list[Any] = [kit.section(kit.text(lead, bold=True)), kit.bullets(lines)]
     if plan.quarantine and view.entity.kind is Kind.ROLE:
         rest = "stop anybody from assuming the role: whoever can still can, and is then denied everything."

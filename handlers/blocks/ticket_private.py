@@ -7,6 +7,7 @@ from typing import Any
 
 from advisor.core.model import Account, Entity, Failure
 from advisor.core.removal import Keep, Kept, Left, Press, TicketState, Verb
+from advisor.core.replay import DAYS
 from handlers.blocks import answers, kit, words
 from handlers.blocks import ticket_state as status
 from handlers.blocks import ticket_words as told
@@ -193,6 +194,9 @@ def void(entity_name: str, account: Account | None, failure: Failure) -> Message
             else "Nothing of what was ticked can be taken away as AWS stands now."
         )
         return _plain(title, line, *([kit.bullets([kit.section(kit.text(x)) for x in kept])] if kept else []))
+    if failure.code == "called":
+        line = f"CloudTrail’s event history of {DAYS} days has calls of what was ticked, and nothing else is left to take:"
+        return _plain(title, line, kit.bullets([kit.section(kit.text(x)) for x in _called(failure.message)]))
     reasons = {
         "refuted": (
             "The plan did not stand the check of the bot’s second reading of the policies, so it was thrown away.",
@@ -218,6 +222,14 @@ def void(entity_name: str, account: Account | None, failure: Failure) -> Message
     )
     more = [kit.preformatted(kit.clip(failure.call, kit.NAME))] if failure.call else []
     return _plain(title, f"{line} {helps}", *more)
+
+
+def _called(message: str) -> list[str]:
+    """The calls that a failure keeps, newest first."""
+    try:
+        return [kit.clip(str(x), 160) for x in json.loads(message)] or ["a call"]
+    except ValueError:
+        return ["a call"]
 
 
 def _without_retry(failure: Failure) -> str:

@@ -96,6 +96,9 @@ def _text_open(view: TicketView) -> str:
     return f"waits for approval, {status.count(view)}: {what}, by {told.how(view, 'ing')}.{more} {until}"
 
 
+_MOVED = {"used": "was used after the plan was made", "called": "was called, as CloudTrail has it"}
+
+
 def _text_ended(view: TicketView, here: str) -> str:
     ticket, other = view.ticket, view.ticket.other_id
     match ticket.state:
@@ -106,9 +109,9 @@ def _text_ended(view: TicketView, here: str) -> str:
         case S.DRIFTED:
             first = kit.clip(ticket.moved[0].name, 60) if ticket.moved else "something"
             more = f" and {len(ticket.moved) - 1} more" if len(ticket.moved) > 1 else ""
-            what = "was used" if ticket.moved and ticket.moved[0].what == "used" else "moved"
+            what = _MOVED.get(ticket.moved[0].what if ticket.moved else "", "moved after the plan was made")
             end = "Nothing was written. Plan again is offered."
-            return f"stopped before writing: {first}{more} of {here} {what} after the plan was made. {end}"
+            return f"stopped before writing: {first}{more} of {here} {what}. {end}"
         case S.SUPERSEDED if other:
             rest = f"approvals of ticket {ticket.id} do not count for {other}"
             return f"is replaced by ticket {other}: {here} is unchanged, and {rest}."

@@ -141,6 +141,13 @@ def moved(view: TicketView, one: Moved) -> list[Part]:
     name = kit.clip(one.name, kit.NAME)
     if one.what == "used" and one.at:
         return [kit.text(f"{name} was used "), kit.date(one.at, time=True), kit.text(", after the plan")]
+    if one.what == "called" and one.at:
+        session = f" by session {kit.clip(one.detail, kit.NAME)}" if one.detail else ""
+        return [
+            kit.text(f"{name} was called{session} "),
+            kit.date(one.at, time=True),
+            kit.text(", as CloudTrail has it"),
+        ]
     if one.what == "kept" and one.at:
         return [kit.text(f"{name} is kept by a person until "), kit.date(one.at)]
     return [kit.text(_moved(view, one, name))]

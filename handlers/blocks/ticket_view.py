@@ -9,6 +9,7 @@ from typing import Any
 from advisor.core.model import Account, Entity
 from advisor.core.proof import Proof
 from advisor.core.removal import Approval, Entry, Plan, Ticket
+from advisor.core.replay import Replay
 from handlers.blocks import kit, words
 
 
@@ -31,6 +32,7 @@ class TicketView:
     managed_by: str = (
         ""  # the tag that says that code manages this entity, e.g. aws:cloudformation:stack-name
     )
+    replay: Replay | None = None  # what CloudTrail's event history says of the plan
 
     proof: Proof | None = None  # what AWS said of the plan; None where nobody was asked
 

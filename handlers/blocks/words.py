@@ -63,6 +63,8 @@ def why(finding: Finding) -> str:
             return f"includes {detail}, which is never tracked"
         case Why.KEPT:
             return f"kept until {detail}" if detail else "kept by a person"
+        case Why.CALLED:
+            return f"CloudTrail has {detail}" if detail else "CloudTrail has a call"
         case Why.ADMIN:
             return f"“Allow * on *” in {detail}"
         case _:

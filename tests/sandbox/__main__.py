@@ -48,6 +48,7 @@ class Demo:
             "IAM_AUDIT_WRITE_ROLE": story.WRITE_ROLE,
             "IAM_AUDIT_APPROVERS": f"{story.APPROVERS},{story.BOB}",
             "IAM_AUDIT_ADMINS": story.ERIN,
+            "IAM_AUDIT_REPLAY_SECONDS": "0",  # at two questions a second a script would wait for it
             **self.settings,
         }
 
@@ -91,7 +92,8 @@ def main() -> int:
         from tests.sandbox.script import play
 
         return play()
-    with Demo(int(os.environ.get("DEMO_PORT", "0"))) as demo:
+    with Demo(int(os.environ.get("DEMO_PORT", "0")), IAM_AUDIT_REPLAY_SECONDS="20") as demo:
+        demo.aws.trail.rate = 2
         demo.start_bot()
         print(
             f"\n  IAM Audit sandbox: {demo.slack.url}/\n\n  Type /iam-audit role DBAdminRole account=prod, then press “Open a ticket…”.\n"

@@ -32,6 +32,7 @@ from tests.sandbox import (
     iam_manners,
     iam_state,
     organizations,
+    trail,
     wire,
 )
 from tests.sandbox.callers import Caller
@@ -122,6 +123,7 @@ class Aws:
     faults: list[Fault] = field(default_factory=list)
     jobs: dict[str, Any] = field(default_factory=dict)
     analyzer_faults: dict[str, str] = field(default_factory=dict)  # what an operation says instead of PASS
+    trail: trail.Trail = field(default_factory=trail.Trail)
     hook: Callable[[str, str], Fault | None] | None = None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     url: str = ""
@@ -154,6 +156,7 @@ class Aws:
         iam_authorization.install(self)
         organizations.install(self)
         self._lag.forget()
+        self.trail = trail.Trail()
         self.uses.clear()
         self._callers.clear()
         self._ended.clear()
@@ -288,9 +291,10 @@ class Aws:
         params = {k: v[0] for k, v in parse_qs(body.decode(errors="replace")).items()} if not target else {}
         operation = target.rpartition(".")[2] or params.get("Action", "")
         sent = re.search(
-            r"Credential=([A-Z0-9]+)/\d+/[\w-]+/([\w-]+)/", environ.get("HTTP_AUTHORIZATION", "")
+            r"Credential=([A-Z0-9]+)/\d+/([\w-]+)/([\w-]+)/", environ.get("HTTP_AUTHORIZATION", "")
         )
-        key, service = (sent.group(1), sent.group(2)) if sent else ("", "")
+        key, region, service = sent.groups() if sent else ("", "", "")
+        environ["sandbox.region"], environ["sandbox.body"] = region, body
         account = self._callers[key].account if key in self._callers else ""
         if service == "access-analyzer":
             operation, params = analyzer.read(environ, body)
@@ -318,6 +322,8 @@ class Aws:
         if fault and fault.error:
             code = fault.status or wire.STATUS.get(fault.error, 400)
             status, headers, body = wire.error(code, fault.error, "by the test")
+        if service == "ec2":
+            status, headers, body = trail.as_ec2((status, headers, body))
         if environ.get("HTTP_X_AMZ_TARGET") or service == "access-analyzer":
             headers, body = wire.as_json(headers, body)
         self._note(account, service, operation, params, key, status)
@@ -352,6 +358,10 @@ class Aws:
         """One request at a time, so that a read that lags disturbs no other."""
         if operation in analyzer.OPERATIONS:
             return analyzer.answer(operation, params, self.knobs.page_size, self.analyzer_faults)
+        if operation == "LookupEvents":
+            return self.trail.lookup(self, account, environ["sandbox.region"], environ["sandbox.body"])
+        if operation == "DescribeRegions":
+            return self.trail.describe_regions()
         backend = self.backend(account)
         if operation.startswith("Simulate"):
             with self._lag.lock:

@@ -161,7 +161,7 @@ class Lag:
 
 
 def is_read(operation: str) -> bool:
-    return operation.startswith(("Get", "List", "Generate", "Simulate"))
+    return operation.startswith(("Get", "List", "Generate", "Simulate", "Lookup", "Describe"))
 
 
 def _named(backend: Any, params: Params) -> set[tuple[str, str]]:

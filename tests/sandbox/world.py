@@ -37,7 +37,7 @@ READ_ACTIONS = [
         "ListEntitiesForPolicy ListPolicyVersions GetAccountAuthorizationDetails GenerateCredentialReport "
         "GetCredentialReport"
     ).split()
-]
+] + ["cloudtrail:LookupEvents", "ec2:DescribeRegions"]
 OWN_ACTIONS = [
     "iam:GenerateOrganizationsAccessReport",
     "iam:GetOrganizationsAccessReport",

@@ -34,9 +34,10 @@ from advisor.edges.aws.organizations import Organizations
 from advisor.edges.aws.pacer import Board
 from advisor.edges.aws.pages import Method, items, pages
 from advisor.edges.aws.sessions import PATIENCE, Access, Identity, Session, Sessions
+from advisor.edges.aws.trail import PACE, Trail
 from advisor.edges.aws.writer import Writer
 
-__all__ = ["PATIENCE", "Aws", "Identity", "Raw", "Session"]
+__all__ = ["PACE", "PATIENCE", "Aws", "Identity", "Raw", "Session"]
 
 _NAMESPACES = 200
 """Namespaces a call of ListPoliciesGrantingServiceAccess takes (IAM API Reference)."""
@@ -65,6 +66,7 @@ class Aws:
         write_role: str = "",
         patience: float = PATIENCE,
         board: Board | None = None,
+        pace: float = PACE,
     ) -> None:
         self._sessions = Sessions(
             boot=boot,
@@ -82,6 +84,7 @@ class Aws:
         self.writer = Writer(self._sessions, write_role)
         self.organizations = Organizations(self._sessions)
         self.analyzer = Analyzer(self._sessions)
+        self.trail = Trail(self._sessions, pace)
 
     def identity(self) -> Identity:
         """Who the bot is at AWS."""

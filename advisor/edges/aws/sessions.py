@@ -132,7 +132,7 @@ class Sessions:
         self._serial = 0
         self._listed: tuple[datetime, tuple[Account, ...]] | None = None
 
-    def client(self, service: str, *, once: bool = False, **credentials: str) -> Any:
+    def client(self, service: str, *, once: bool = False, region: str = "", **credentials: str | None) -> Any:
         """A boto3 client; policy documents come as the raw text that IAM sent, still percent-encoded.
 
         `once` leaves out every retry: a write whose answer was lost must not be repeated blindly.
@@ -140,7 +140,7 @@ class Sessions:
         with self._making:
             if self._boto is None:
                 self._boto = _boto()
-            region = self._boto.region_name or "us-east-1"
+            region = region or self._boto.region_name or "us-east-1"
             calls = self._calls.merge(_ONCE) if once else self._calls
             made = self._boto.client(service, region_name=region, config=calls, **credentials)
         if service == "iam":

@@ -26,6 +26,7 @@ from advisor.edges.store.scores import Scores
 from advisor.edges.store.steps import Steps
 from advisor.edges.store.sweeps import Sweeps
 from advisor.edges.store.tickets import Tickets
+from advisor.edges.store.trail import Trails
 from advisor.edges.store.trends import Trends
 from advisor.edges.store.usage import Usage
 
@@ -64,6 +65,7 @@ class Store:
         self.log = Log(self._db)
         self.homes = Homes(self._db)
         self.reminders = Reminders(self._db)
+        self.trail = Trails(self._db)
         try:
             self.reports.sweep_unfinished()
             self.sweeps.begin_anew()

@@ -41,6 +41,7 @@ from advisor.core.removal import (
     TicketState,
     Verb,
 )
+from advisor.core.replay import Replay
 from advisor.edges.store.connection import Row
 
 # A plan is a tree of frozen dataclasses; pydantic writes and reads it as JSON by their own types.
@@ -48,6 +49,7 @@ _PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
 _STEP: TypeAdapter[Step] = TypeAdapter(Step)
 _DIGEST: TypeAdapter[Digest] = TypeAdapter(Digest)
 _MOVED: TypeAdapter[tuple[Moved, ...]] = TypeAdapter(tuple[Moved, ...])
+_REPLAY: TypeAdapter[Replay] = TypeAdapter(Replay)
 _FINDINGS: TypeAdapter[AccountFindings] = TypeAdapter(AccountFindings)
 
 
@@ -238,6 +240,16 @@ def findings_of(text: str) -> AccountFindings:
 def dump_moved(moved: Sequence[Moved]) -> str:
     """What moved, as JSON."""
     return _MOVED.dump_json(tuple(moved)).decode()
+
+
+def dump_replay(replay: Replay) -> str:
+    """What event history said of a plan, as JSON."""
+    return _REPLAY.dump_json(replay, exclude_defaults=True).decode()
+
+
+def replay_of(text: str) -> Replay:
+    """What `dump_replay` wrote."""
+    return _REPLAY.validate_json(text)
 
 
 def dump_digest(digest: Digest) -> str:
