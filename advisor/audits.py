@@ -242,13 +242,14 @@ def end(desk: Desk, request: Request, failure: Failure) -> None:
 
 def list_account(desk: Desk, account: str) -> None:
     """Read who is in an account, for the type-ahead and for "did you mean"."""
+    began_at = desk.clock()
     try:
         entities = list(desk.aws.listing(desk.aws.session(account)))
     except AwsError as error:
         desk.store.entities.unlisted(account, error.code, desk.clock())
         log.warning("listing.failed account=%s call=%s code=%s", account, error.call, error.code)
         return
-    desk.store.entities.listed(account, entities, desk.clock())
+    desk.store.entities.listed(account, entities, began_at)
     log.info("listing.done account=%s entities=%d", account, len(entities))
 
 

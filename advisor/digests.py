@@ -96,12 +96,7 @@ def _collect(desk: Desk, posting: Posting, schedule: Schedule) -> None:
     try:
         accounts = accounts_of(desk, schedule)
     except AwsError as error:
-        if isinstance(error, Transient) and posting.tries + 1 < jobs.TRIES:
-            store.postings.later(
-                posting.id, now + jobs.patience(f"posting {posting.id}", posting.tries), failed=True
-            )
-            return
-        _fail(desk, posting, schedule, error.failure(posting.tries + 1))
+        _unknown_accounts(desk, posting, schedule, error)
         return
     if not accounts:
         _fail(desk, posting, schedule, Failure("no_scope"))
@@ -114,6 +109,23 @@ def _collect(desk: Desk, posting: Posting, schedule: Schedule) -> None:
         )
         if moved and sweep_id and not schedule.quiet:
             show(desk, posting, schedule)
+
+
+def _unknown_accounts(desk: Desk, posting: Posting, schedule: Schedule, error: AwsError) -> None:
+    """AWS does not say which accounts there are: later again, if that may pass."""
+    if isinstance(error, Transient):
+        later(desk, posting, schedule, error.failure(posting.tries + 1))
+    else:
+        _fail(desk, posting, schedule, error.failure(posting.tries + 1))
+
+
+def later(desk: Desk, posting: Posting, schedule: Schedule, failure: Failure) -> None:
+    """Try a posting again after a pause; after so many tries it has failed."""
+    if posting.tries + 1 < jobs.TRIES:
+        pause = jobs.patience(f"posting {posting.id}", posting.tries)
+        desk.store.postings.later(posting.id, desk.clock() + pause, failed=True)
+    else:
+        _fail(desk, posting, schedule, failure)
 
 
 def start_sweep(desk: Desk, schedule: Schedule, accounts: Sequence[Account], *, everything: bool) -> int:
@@ -152,7 +164,7 @@ def _look(desk: Desk, posting: Posting, schedule: Schedule, maker: str) -> None:
     try:
         accounts = accounts_of(desk, schedule)
     except AwsError as error:
-        _fail(desk, posting, schedule, error.failure(1))
+        _unknown_accounts(desk, posting, schedule, error)
         return
     unread = [a for a in accounts if not _fresh(desk, posting, a)]
     if not accounts or len(unread) == len(accounts):

@@ -42,7 +42,15 @@ R = TypeVar("R")
 LISTS = "sweep lists"
 """The lane on which accounts are listed: a few at a time."""
 
-PASSING = {"unexpected", Throttled.code, Expired.code, Busy.code, Unreachable.code, Transient.code}
+PASSING = {
+    "unexpected",
+    "worker_lost",
+    Throttled.code,
+    Expired.code,
+    Busy.code,
+    Unreachable.code,
+    Transient.code,
+}
 """Codes of failures that may pass by themselves; `unexpected` is a fault of ours, whose stack the log has."""
 
 WORTH_A_TRY = {*PASSING, ReportFailed.code, "stuck", "lost"}
@@ -164,18 +172,20 @@ def list_account(desk: Desk, sweep_id: int, account: str) -> None:
     except AwsError as error:
         _not_now(desk, part, error.failure())
         return
-    if listing is None:
+    if listing is None or listing.failure:
+        lost = Failure("worker_lost", account=account)
+        _not_now(desk, part, listing.failure if listing and listing.failure else lost)
         return
-    if listing.failure:
-        _not_now(desk, part, listing.failure)
-        return
-    saved = _save(desk, account, listing)
+    saved = _save(desk, account, listing, now)
     store.sweeps.expect(sweep_id, account, saved.items())
     young = store.reports.young(account, now - timedelta(hours=desk.config.iam_audit_cache_hours))
+    kept = {k.entity_id: k.created_at for k in store.keeps.standing(now)}  # the newest of each decides
     done = [
         Settled(entity, Part.DONE, report)
         for entity, (report, begun_at) in young.items()
-        if entity in saved and not store.tickets.changed_since(entity, begun_at)
+        if entity in saved
+        and kept.get(entity, begun_at) <= begun_at
+        and not store.tickets.changed_since(entity, begun_at)
     ]
     store.sweeps.settle(sweep_id, account, done)
     log.info(
@@ -193,10 +203,10 @@ def _elsewhere(desk: Desk, work: Callable[[A], R], value: A) -> R | None:
         return None
 
 
-def _save(desk: Desk, account: str, listing: AccountListing) -> dict[int, int]:
+def _save(desk: Desk, account: str, listing: AccountListing, began_at: datetime) -> dict[int, int]:
     """Store who is in an account and what each has: the snapshot's row of each entity."""
     store = desk.store
-    store.entities.listed(account, (s.entity for s in listing.snapshots()), desk.clock())
+    store.entities.listed(account, (s.entity for s in listing.snapshots()), began_at)
     rows = store.entities.of_account(account)
     known = (
         replace(s, entity=replace(s.entity, id=rows[s.entity.arn, s.entity.unique_id]))
@@ -232,9 +242,13 @@ def _read(desk: Desk, sweep_id: int, mine: list[SweptAccount]) -> None:
             batches.append((part, waiting, _order(desk, part, waiting)))
     if batches:
         answers = _elsewhere(desk, carry_out, tuple(order for _, _, order in batches))
-        for (part, waiting, _), answer in zip(batches, answers or (), strict=answers is not None):
+        if answers is None:
+            for part, _, _ in batches:
+                _not_now(desk, part, Failure("worker_lost", account=part.account))
+            return
+        for (part, waiting, _), answer in zip(batches, answers, strict=True):
             _store(desk, part, waiting, answer)
-            if not answer.found and (answer.stopped or answer.throttles):
+            if not answer.found:  # also where nothing was refused: it must not be asked again without a pause
                 limited = Failure(
                     Throttled.code, "iam:GenerateServiceLastAccessedDetails", account=part.account
                 )
@@ -257,7 +271,7 @@ def _box(part: SweptAccount) -> float:
 def _not_now(desk: Desk, part: SweptAccount, failure: Failure) -> None:
     """An account of which nothing could be read: what may pass is waited for, what AWS refuses ends it."""
     now = desk.clock()
-    most = PATIENT if failure.code == Throttled.code else jobs.TRIES
+    most = PATIENT if failure.code in {Throttled.code, "worker_lost"} else jobs.TRIES
     if failure.code in PASSING and part.tries + 1 < most:
         pause = jobs.patience(f"sweep {part.sweep_id} {part.account}", part.tries)
         desk.store.sweeps.part_later(part.sweep_id, part.account, now + pause)
@@ -290,6 +304,7 @@ def _order(desk: Desk, part: SweptAccount, waiting: list[Waiting]) -> Order:
         policies=tuple(s.policies for s in snapshots),
         rate=part.rate,
         begins_for=_box(part),
+        ends_in=_box(part) + STUCK,  # the other accounts of the group wait for it
         job_seconds=min(STUCK, desk.config.iam_audit_job_minutes * 60),
     )
     rules = readings.rules(desk, desk.config.iam_audit_window_days, part.account)

@@ -87,8 +87,12 @@ def _judged(order: Order, place: int, outcome: Raw | Failure) -> Judged:
     report = Report(
         entity.id, order.batch.granularity, outcome.created_at, outcome.completed_at, outcome.services
     )
-    summary = summarise(report, snapshot, order.rules, _catalogue(), order.keeps[place])
-    return Judged(entity, report, score(report, summary, weigh(summary, snapshot, _catalogue())))
+    try:
+        summary = summarise(report, snapshot, order.rules, _catalogue(), order.keeps[place])
+        told = score(report, summary, weigh(summary, snapshot, _catalogue()))
+    except ValueError:  # a document that is no policy: this entity is named, the others are judged
+        return Judged(entity, failure=Failure("unexpected", account=entity.account))
+    return Judged(entity, report, told)
 
 
 @cache

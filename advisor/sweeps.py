@@ -94,7 +94,7 @@ def admit(desk: Desk, sweep: Sweep) -> None:
     except AwsError as error:
         fail(desk, sweep, error.failure())
         return
-    twin = _twin(desk, sweep, accounts)
+    twin = None if sweep.silent else _twin(desk, sweep, accounts)  # what a digest waits for is its own
     if twin is not None:
         with store.transaction():
             joined = Failure("joined", message=str(twin.id))
@@ -110,8 +110,9 @@ def _twin(desk: Desk, sweep: Sweep, accounts: tuple[Account, ...]) -> Sweep | No
     """A sweep of these very accounts that is under way in this very place."""
     ids = tuple(a.id for a in accounts)
     for other in desk.store.sweeps.unfinished():
-        if other.id < sweep.id and other.accounts == ids and other.channel == sweep.channel:
-            return other if other.silent == sweep.silent else None
+        here = other.channel == sweep.channel and not other.silent
+        if other.id < sweep.id and other.accounts == ids and here:
+            return other
     return None
 
 

@@ -59,7 +59,8 @@ def filled(on: Listeners, user: str, schedule: Schedule | None, channel: str = "
     if word:
         return ticket_form.turned_away(NEW, row, digest_answers.answer(word))
     accounts = readings.accounts(on.desk)
-    return digest_form.new(NewDigest(accounts, on.people.zone(user), channel, schedule))
+    zone = schedule.rhythm.zone if schedule and schedule.user != user else on.people.zone(user)
+    return digest_form.new(NewDigest(accounts, zone, channel, schedule))
 
 
 def _one_of(on: Listeners, user: str, channel: str) -> Json:

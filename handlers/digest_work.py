@@ -38,13 +38,46 @@ class DigestWork:
         store, now = self.desk.store, self.desk.clock()
         digests.begin_due(self.desk)
         for posting in store.postings.due(now):
-            self._submit(digests.LANE, ("posting", posting.id), partial(self.post, posting.id))
+            self._submit(
+                digests.LANE,
+                ("posting", posting.id),
+                partial(self._carefully, self.post, posting.id, self._post_failed),
+            )
         for order in store.orders.due(now):
-            self._submit("front", ("order", order.id), partial(self.decide, order.id))
+            self._submit(
+                "front",
+                ("order", order.id),
+                partial(self._carefully, self.decide, order.id, self._order_failed),
+            )
         return [t for t in (store.schedules.next_at(), store.postings.next_at(now)) if t]
 
     def _submit(self, lane: str, task: tuple[str, int], work: Callable[[], None]) -> None:
         self.desk.lanes.submit(lane, task, work, self.desk.store.work)
+
+    @staticmethod
+    def _carefully(work: Callable[[int], None], row: int, failed: Callable[[int], None]) -> None:
+        """A fault of ours is tried again later, then given up: it must not spin. The stack goes to the log."""
+        try:
+            work(row)
+        except Exception:
+            failed(row)
+            raise
+
+    def _post_failed(self, posting_id: int) -> None:
+        posting = self.desk.store.postings.get(posting_id)
+        schedule = self.desk.store.schedules.get(posting.schedule_id) if posting else None
+        if posting and schedule and posting.state in {PostingState.DUE, PostingState.COLLECTING}:
+            digests.later(self.desk, posting, schedule, Failure("unexpected"))
+
+    def _order_failed(self, order_id: int) -> None:
+        order = self.desk.store.orders.get(order_id)
+        if order is None or order.state != "queued":
+            return
+        if order.tries + 1 < jobs.TRIES:
+            pause = jobs.patience(f"order {order.id}", order.tries)
+            self.desk.store.orders.again(order.id, self.desk.clock() + pause)
+        else:
+            self.answer(order, "broken")
 
     # -- digests that are due ------------------------------------------------------------------------------------
 
@@ -131,6 +164,8 @@ class DigestWork:
         if problem or schedule is None:
             return problem or "none"
         wanted = self.wanted(order)
+        if order.user != schedule.user:  # an admin's zone is not its maker's
+            wanted = replace(wanted, rhythm=replace(wanted.rhythm, zone=schedule.rhythm.zone))
         moved = wanted.channel != schedule.channel
         problem = (self.why_not_there(wanted.channel, order.user) if moved else "") or self._unknown(wanted)
         if problem:

@@ -20,6 +20,7 @@ from handlers.blocks import answers, digest, digest_answers, digest_thread, tren
 from handlers.blocks.digest_view import DigestView
 from handlers.blocks.kit import Json, Message
 from handlers.blocks.ticket_view import TicketView
+from handlers.digest_work import place_of
 from handlers.draw_tickets import DrawTickets
 from handlers.files import File
 
@@ -168,7 +169,9 @@ class DrawDigests:
             return digest_answers.kept(int(rest))
         if verb == "which" and colon:
             found = [
-                s for s in store.schedules.of_channel("digest", order.channel) if self._may(s, order.user)
+                s
+                for s in store.schedules.of_channel("digest", place_of(order.channel, order.user))
+                if self._may(s, order.user)
             ]
             return digest_answers.which([(s, self._named(s)) for s in found])
         return digest_answers.answer(order.outcome)
@@ -178,6 +181,10 @@ class DrawDigests:
 
     def _named(self, schedule: Schedule) -> Sequence[Account]:
         return self._accounts(schedule) if schedule.accounts else ()
+
+    def elsewhere_of_tickets(self, notice: Notice, _rung: int) -> Message | None:
+        """Where the card that lists several new tickets goes instead."""
+        return answers.elsewhere(notice.detail["why"], "the tickets")
 
     def listed(self, notice: Notice, _rung: int) -> Message | None:
         """The digests of this channel, and this person's own."""
@@ -236,6 +243,7 @@ SURFACES: dict[str, Callable[[DrawDigests, Notice, int], Message | None]] = {
     "digest.elsewhere": DrawDigests.elsewhere,
     "digest.file_refused": DrawDigests.no_file,
     "tickets.opened": DrawDigests.opened,
+    "tickets.elsewhere": DrawDigests.elsewhere_of_tickets,
     "digest.said": DrawDigests.said,
     "digest.answer": DrawDigests.answer,
     "digest.list": DrawDigests.listed,

@@ -56,6 +56,10 @@ _SAID = {
         "You may not keep anything of this entity",
         "Its owner and approvers may. Nothing was kept. Your try is in the log.",
     ),
+    "broken": (
+        "Something went wrong inside IAM Audit",
+        "Nothing was done. The operator’s log says what it was.",
+    ),
     "unknown": (
         "It could not be checked who you are",
         "Slack did not answer. Nothing was done. Try again in a minute.",

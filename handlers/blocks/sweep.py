@@ -207,24 +207,23 @@ def because(failure: Failure) -> str:
             )
         case "refused":
             return f"AWS refused {failure.call}"
-        case "forbidden":
-            return "the person who asked for it may not audit"
-        case "throttled":
-            return "AWS kept limiting the rate"
-        case "expired":
-            return "the bot’s credentials ended in the middle, again and again"
-        case "stuck":
-            return "AWS did not finish the report in time"
-        case "report_failed":
-            return "AWS ended the report as failed"
         case "unreachable":
             return f"AWS gave no answer to {failure.call}"
-        case "unexpected":
-            return "something went wrong inside IAM Audit; its log says what"
         case "invalid" if failure.call == "account":
             return kit.clip(failure.message, 120)
         case _:
-            return words.because(failure, "it", None)
+            return _BECAUSE.get(failure.code) or words.because(failure, "it", None)
+
+
+_BECAUSE = {
+    "forbidden": "the person who asked for it may not audit",
+    "throttled": "AWS kept limiting the rate",
+    "expired": "the bot’s credentials ended in the middle, again and again",
+    "stuck": "AWS did not finish the report in time",
+    "report_failed": "AWS ended the report as failed",
+    "worker_lost": "the process that read it went away again and again",
+    "unexpected": "something went wrong inside IAM Audit; its log says what",
+}
 
 
 def _helps(failure: Failure) -> str:

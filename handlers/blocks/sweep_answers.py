@@ -40,6 +40,10 @@ _SAID = {
         "AWS does not say which accounts there are",
         "Nothing was scheduled. Try again in a minute, or leave account= out.",
     ),
+    "broken": (
+        "Something went wrong inside IAM Audit",
+        "Nothing was done. The operator’s log says what it was.",
+    ),
     "unknown": (
         "It could not be checked who you are",
         "Slack did not answer. Nothing was done. Try again in a minute.",

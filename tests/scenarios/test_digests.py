@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from advisor import digest_words
 from advisor.core.estate import SweepState
 from advisor.core.model import Account
 from advisor.core.risk import HIGH
@@ -455,3 +456,31 @@ def test_hostile_names(friday: Stage, name: str) -> None:
                 assert "EVIL" not in node["text"] and "<!here>" not in node["text"]
         assert "<!" not in str(call.args.get("text") or "")
     assert "EVIL" in flat(digests(stage)[0])
+
+
+def test_two_digests_over_the_same_account_in_one_channel(friday: Stage) -> None:
+    """Asked for in other words, due at the same time: both are posted, and nobody is told of a joined sweep."""
+    stage = friday
+    stage.restart(accounts=f"prod={story.PROD}")
+    weekly(stage)
+    weekly(stage, "weekly mon 09:00 account=prod")
+    heard = len(stage.slack.ephemerals(story.ALICE))
+    go(stage, NINE)
+    assert [s for _, s in postings(stage)] == ["posted", "posted"]
+    assert len(stage.slack.ephemerals(story.ALICE)) == heard
+
+
+def test_a_fault_of_ours_does_not_spin(friday: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is tried some times, with pauses, and then the digest says that it failed."""
+    stage, tries = friday, []
+
+    def fault(*_: object) -> None:
+        tries.append(1)
+        raise KeyError("fault")
+
+    monkeypatch.setattr(digest_words, "gather", fault)
+    weekly(stage)
+    swept(stage, story.PROD, story.DEV, story.DATA)
+    go(stage, NINE)
+    assert [s for _, s in postings(stage)] == ["failed"]
+    assert 1 < len(tries) < 10

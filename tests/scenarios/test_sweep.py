@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from advisor.core.model import Granularity
+from advisor.core.estate import SweepState
+from advisor.core.model import Account, Entity, Granularity, Kind
 from advisor.edges.store.rows import moment
 from tests.sandbox import world as story
 from tests.scenarios.stage import Died, Points, Stage, words, worlds
@@ -365,3 +366,63 @@ def test_who_may_schedule_and_end_a_sweep(stage: Stage) -> None:
     assert left["day"] in {"sun", "mon"} and block
     stage.say("sweep off", user=story.ERIN)
     assert not stage.rows("SELECT 1 FROM schedule WHERE ended_at IS NULL")
+
+
+# -- what must end, and what must not be lost ---------------------------------------------------------------------------
+
+
+def test_an_account_that_fails_for_good_after_its_listing(stage: Stage) -> None:
+    """It is tried some times and then named; the sweep ends."""
+    stage.restart(accounts=f"dev={story.DEV}")
+    stage.aws.fail("AssumeRole", error="InternalFailure", skip=1, times=None)
+    stage.say("sweep account=dev")
+    assert state_of(stage.card()) == "failed", words(stage.card())
+    assert "AWS gave no answer to sts:AssumeRole" in words(stage.card())
+
+
+def test_two_listings_at_once_take_nobody_away(stage: Stage) -> None:
+    """One that began earlier ends later: what both saw is there; only who neither saw is gone."""
+    store, base = stage.store, stage.now
+    made = [
+        Entity(story.PROD, Kind.ROLE, f"r{n}", f"arn:aws:iam::{story.PROD}:role/r{n}", f"AROA{n}")
+        for n in range(3)
+    ]
+    store.entities.listed(story.PROD, made, base)
+    store.entities.listed(story.PROD, made[:2], base + timedelta(seconds=9))
+    store.entities.listed(story.PROD, made[:2], base + timedelta(seconds=5))
+    there = {
+        r["name"] for r in stage.rows("SELECT name FROM entity WHERE gone_at IS NULL AND name LIKE 'r_'")
+    }
+    assert there == {"r0", "r1"}
+
+
+def test_old_sweeps_lose_their_rows(stage: Stage) -> None:
+    """All of them, a few at a time."""
+    stage.say("sweep")
+    store = stage.store
+    (row,) = stage.rows("SELECT entity_id, snapshot_id FROM sweep_entity LIMIT 1")
+    for _ in range(12):
+        sweep_id = store.sweeps.add(A, S, "", stage.now)
+        store.sweeps.admit(sweep_id, [Account(story.PROD)], stage.now)
+        store.sweeps.expect(sweep_id, story.PROD, [(row["entity_id"], row["snapshot_id"])])
+        store.sweeps.end(sweep_id, SweepState.DONE, stage.now)
+    for _ in range(3):
+        store.sweeps.forget(stage.now + timedelta(days=1))
+    assert not stage.rows("SELECT 1 FROM sweep_entity")
+
+
+def test_a_keep_between_two_sweeps_counts(stage: Stage) -> None:
+    """The second sweep asks again for what somebody keeps since."""
+    stage.say("sweep")
+    entity = next(
+        e for e in stage.store.entities.search("DBAdminRole", [story.PROD]) if e.name == "DBAdminRole"
+    )
+    stage.now += timedelta(minutes=5)
+    stage.store.keeps.add(entity.id, "", A, stage.now + timedelta(days=30), "because", stage.now)
+    stage.now += timedelta(minutes=5)
+    since = len(stage.aws.calls)
+    stage.say("sweep")
+    assert set(generated(stage, since)) == {entity.arn}
+    report = stage.store.reports.newest(entity.id, Granularity.SERVICE)
+    score = report and stage.store.scores.of_report(report.id)
+    assert score and score.could_go == 0

@@ -11,6 +11,7 @@ import time
 import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -138,7 +139,8 @@ def _complete(session: Session, details: Details) -> None:
         details.rows[Kind.POLICY] = [row for row in hands.map(ask, details.rows[Kind.POLICY]) if row]
     documents: Documents = {}
     for arn in sorted(_attached_anywhere(details) - details.managed.keys()):  # attached, and not told of
-        details.managed[arn] = entities.managed(session, arn, documents)
+        with suppress(Missing):  # it went while the account was read
+            details.managed[arn] = entities.managed(session, arn, documents)
 
 
 def _attached_anywhere(details: Details) -> set[str]:
@@ -215,8 +217,9 @@ class _Account:
             text = text_of(str(own["PolicyDocument"]))
             yield Policy(str(own["PolicyName"]), PolicyKind.INLINE, text, group=group)
         for arn in _attached(row):
-            known = self._details.managed[arn]
-            yield replace(known, group=group) if group else known
+            known = self._details.managed.get(arn)
+            if known:
+                yield replace(known, group=group) if group else known
 
     def policy(self, row: Json) -> Snapshot:
         """A customer managed policy."""

@@ -8,6 +8,7 @@ Two calls an entity; what AWS refuses for its rate is asked again, and nothing i
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from advisor.edges.aws.pacer import Pacer, pacer
 from advisor.edges.aws.sessions import Access, Identity, Keys, Place, Sessions
 from advisor.edges.catalogue import IamCatalogue
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 RESTARTS = 3
@@ -114,6 +116,9 @@ def _enter(access: Access) -> _Entered:
         return keys, sessions.place(keys)
     except AwsError as error:
         return error.failure()
+    except Exception:  # of botocore, or ours: the other accounts go on
+        log.exception("batch.entering account=%s", access.account)
+        return Failure("unexpected", account=access.account)
 
 
 def sessions_of(access: Access) -> Sessions:
@@ -138,7 +143,12 @@ async def _run_all(
         if isinstance(door, Failure):
             found[place] = BatchResult((None,) * len(batch.entities), stopped=door, rate=batch.rate)
         else:
-            found[place] = await _run(batch, *door)
+            try:
+                found[place] = await _run(batch, *door)
+            except Exception:  # a fault of ours in one account must not cost the others theirs
+                log.exception("batch.failed account=%s", batch.access.account)
+                fault = Failure("unexpected", account=batch.access.account)
+                found[place] = BatchResult((None,) * len(batch.entities), stopped=fault, rate=batch.rate)
 
     await asyncio.gather(*(one(place) for place in range(len(batches))))
 
@@ -192,6 +202,7 @@ class _Collector:
         self._answered = False  # AWS took a call of this batch
         self._silent = 0  # calls in a row that it did not
         self._stopped: Failure | None = None
+        self._last: Failure | None = None  # why AWS gave no answer last
         self._expected = _Expected(batch.looks_after)
         self._begun: set[asyncio.Task[Outcome] | None] = set()
 
@@ -215,7 +226,7 @@ class _Collector:
             calls=self._calls,
             throttles=self._generates.refused + self._gets.refused,
             rate=min(self._generates.bucket.rate, self._gets.bucket.rate),
-            stopped=self._stopped,
+            stopped=self._stopped or (None if self._answered else self._last),
         )
 
     def _end(self, why: Failure | None = None) -> None:
@@ -331,6 +342,7 @@ class _Collector:
 
     def _note_silence(self, error: AwsError) -> None:
         self._silent += 1
+        self._last = error.failure(self._silent)
         if self._silent >= SILENT:
             self._end(error.failure(self._silent))
 

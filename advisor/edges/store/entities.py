@@ -15,7 +15,7 @@ from advisor.edges.store.rows import entity_of, maybe_stamp, moment, stamp
 _UPSERT = """
 INSERT INTO entity (account, kind, name, arn, unique_id, path, created_at, seen_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (account, arn, unique_id) DO UPDATE SET seen_at = excluded.seen_at, gone_at = NULL
+ON CONFLICT (account, arn, unique_id) DO UPDATE SET seen_at = max(seen_at, excluded.seen_at), gone_at = NULL
 """
 
 _SOME = 40
@@ -88,7 +88,10 @@ class Entities:
         return [entity_of(r) for r in rows]
 
     def listed(self, account: str, entities: Iterable[Entity], now: datetime) -> None:
-        """Store a whole listing of an account; what is not in it is gone."""
+        """Store a whole listing of an account; what is not in it and was not seen since is gone.
+
+        `now` is when the listing began: two listings at once, and whoever is made meanwhile, take nothing away.
+        """
         self._db.bulk(_UPSERT, (_columns(e, now) for e in entities))
         with self._db.transaction():
             self._db.run(

@@ -254,7 +254,9 @@ class Sweeps:
         return [Waiting(entity_of(r), r["snapshot_id"], r["tries"]) for r in rows]
 
     def settle(self, sweep_id: int, account: str, found: Sequence[Settled]) -> None:
-        """Note what became of entities, and count them. One already settled stays as it is."""
+        """Note what became of entities, and count them. One already settled stays as it is; nothing is no progress."""
+        if not found:
+            return
         with self._db.transaction():
             counts = dict.fromkeys((Part.DONE, Part.FAILED, Part.GONE), 0)
             for one in found:
@@ -272,9 +274,9 @@ class Sweeps:
                 )
                 counts[one.state] += moved.rowcount
             self._db.run(
-                "UPDATE sweep_account SET done = done + ?, failed = failed + ?, gone = gone + ?, tries = 0 "
-                "WHERE sweep_id = ? AND account = ?",
-                (*counts.values(), sweep_id, account),
+                "UPDATE sweep_account SET done = done + ?, failed = failed + ?, gone = gone + ?, "
+                "tries = CASE WHEN ? > 0 THEN 0 ELSE tries END WHERE sweep_id = ? AND account = ?",
+                (*counts.values(), sum(counts.values()), sweep_id, account),
             )
 
     def paced(self, sweep_id: int, account: str, rate: float, box: float) -> None:
@@ -335,10 +337,18 @@ class Sweeps:
 
     def forget(self, before: datetime) -> None:
         """Drop the entity rows of sweeps that ended before this: their totals stand in the accounts' rows."""
-        with self._db.transaction():
-            self._db.run(
-                "DELETE FROM sweep_entity WHERE sweep_id IN (SELECT id FROM sweep WHERE ended_at < ? LIMIT 5)",
-                (stamp(before),),
+        old = self._db.rows(
+            "SELECT id FROM sweep s WHERE ended_at < ? "
+            "AND EXISTS (SELECT 1 FROM sweep_entity e WHERE e.sweep_id = s.id) LIMIT 5",
+            (stamp(before),),
+        )
+        for sweep in old:
+            rows = self._db.rows(
+                "SELECT sweep_id, account, entity_id FROM sweep_entity WHERE sweep_id = ?", (sweep["id"],)
+            )
+            self._db.bulk(
+                "DELETE FROM sweep_entity WHERE sweep_id = ? AND account = ? AND entity_id = ?",
+                (tuple(r) for r in rows),
             )
 
     def _move(self, sql: str, values: Sequence[str | int | float | None]) -> bool:
