@@ -62,6 +62,9 @@ SIDE_BY_SIDE = 32
 BATCH, LEAST = 500, 50
 """Entities of a batch at most, and at least where there are so many."""
 
+TOGETHER_HOME = 1000
+"""Entities that come home from one process at a time: unpacking their rows takes memory, and holds up people's commands."""
+
 BOXES = (3.0, 24.0)
 """Seconds after which a batch begins no more reports: its rows come home, and the card can tell.
 
@@ -259,8 +262,9 @@ def _size(part: SweptAccount, beside: int) -> int:
     """Entities of a batch: what the rate of the account lets begin in the time there is; fewer where many wait."""
     if part.box < 0:
         return FEW
-    fair = max(LEAST, BATCH * 4 // max(4, beside))
-    return min(BATCH, max(LEAST, int(part.rate * _box(part) * 1.2))) if part.rate else min(BATCH, fair)
+    fair = max(FEW, TOGETHER_HOME // max(1, beside))
+    begun = max(LEAST, int(part.rate * _box(part) * 1.2)) if part.rate else BATCH
+    return min(BATCH, fair, begun)
 
 
 def _box(part: SweptAccount) -> float:
