@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from advisor.core.estate import Cadence, Part, Rhythm, Schedule, SweepState
+from advisor.core.estate import Part, Schedule, SweepState
 from advisor.core.home import (
     SHOWN,
     AuditLine,
@@ -34,6 +34,7 @@ from advisor.edges.store.rows import (
     request_of,
     stamp,
 )
+from advisor.edges.store.schedules import schedule_of
 
 APART = timedelta(seconds=5)
 """A person's home is published at most this often."""
@@ -304,7 +305,7 @@ class Homes:
     def schedules(self) -> list[Schedule]:
         """Every digest and sweep that comes again, next one first."""
         rows = self._db.rows("SELECT * FROM schedule WHERE ended_at IS NULL ORDER BY due_at, id LIMIT 1000")
-        return [_schedule(r) for r in rows]
+        return [schedule_of(r) for r in rows]
 
     def sweeps(self) -> list[SweepLine]:
         """Sweeps that are not finished, oldest first."""
@@ -367,24 +368,6 @@ def _ticket(row: Row) -> TicketLine:
         given=bool(row["given"]),
         back=bool(row["back"]),
         card=_place(row),
-    )
-
-
-def _schedule(row: Row) -> Schedule:
-    return Schedule(
-        id=row["id"],
-        what=row["what"],
-        user=row["user"],
-        channel=row["channel"],
-        rhythm=Rhythm(Cadence(row["cadence"]), row["day"], row["at"], row["zone"]),
-        due_at=moment(row["due_at"]),
-        created_at=moment(row["created_at"]),
-        accounts=tuple(json.loads(row["accounts"])),
-        tag=row["tag"],
-        severity=row["severity"],
-        mention=tuple(json.loads(row["mention"])),
-        quiet=bool(row["quiet"]),
-        last_at=maybe_moment(row["last_at"]),
     )
 
 
