@@ -19,6 +19,7 @@ from advisor.core.removal import TicketState, Verb
 from advisor.desk import Desk
 from handlers import sweep_orders
 from handlers.access import NoAnswer, People
+from handlers.blocks.words import place_of
 
 log = logging.getLogger(__name__)
 
@@ -357,11 +358,6 @@ class DigestWork:
             mention=tuple(str(m) for m in _listed(words.get("mention"))),
             quiet=bool(words.get("quiet")),
         )
-
-
-def place_of(channel: str, user: str) -> str:
-    """A channel by its id; any direct message means the person."""
-    return channel if channel[:1] in {"C", "G"} else user
 
 
 def words_of(wanted: Wanted) -> dict[str, object]:

@@ -20,7 +20,7 @@ from handlers.blocks import answers, digest, digest_answers, digest_thread, tren
 from handlers.blocks.digest_view import DigestView
 from handlers.blocks.kit import Json, Message
 from handlers.blocks.ticket_view import TicketView
-from handlers.digest_work import place_of
+from handlers.blocks.words import place_of
 from handlers.draw_tickets import DrawTickets
 from handlers.files import File
 

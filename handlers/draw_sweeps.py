@@ -14,6 +14,7 @@ from handlers import findings_files, sweep_files
 from handlers.blocks import answers, findings, sweep, sweep_answers, sweep_small
 from handlers.blocks.kit import Message
 from handlers.blocks.sweep import SweepView
+from handlers.blocks.words import place_of
 from handlers.files import File
 
 _WORST = 30
@@ -94,7 +95,7 @@ class DrawSweeps:
         word, _, row = order.outcome.partition(":")
         schedule = store.schedules.get(int(row)) if row.isdigit() else None
         if word == "which":
-            place = order.channel if order.channel[:1] in {"C", "G"} else order.user
+            place = place_of(order.channel, order.user)
             mine = [s for s in store.schedules.of_channel("sweep", place) if s.user == order.user]
             return sweep_answers.which(mine)
         if schedule and word == "made":

@@ -124,7 +124,7 @@ def kept(services: int) -> Message:
 
 
 def _where(schedule: Schedule) -> Part:
-    if schedule.channel[:1] in {"C", "G"}:
+    if words.is_channel(schedule.channel):
         return kit.channel(schedule.channel)
     return kit.text("direct messages to ") if not schedule.user else kit.person(schedule.user)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from advisor.core.digest import Next, Wanted
@@ -16,15 +16,6 @@ from handlers.blocks.kit import Json
 from handlers.blocks.modal import field, option, plain
 from handlers.blocks.ticket_form import PICKS, form, words_field
 
-_DAYS = {
-    "mon": "Monday",
-    "tue": "Tuesday",
-    "wed": "Wednesday",
-    "thu": "Thursday",
-    "fri": "Friday",
-    "sat": "Saturday",
-    "sun": "Sunday",
-}
 _SEVERITY = {"": "Everything", "medium": "Medium risk and up", "high": "High risk only"}
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _ID = re.compile(r"[USW][A-Z0-9]{2,20}")
@@ -77,7 +68,7 @@ def _channel(made: NewDigest) -> Json:
     known = made.schedule.channel if made.schedule else made.channel
     element |= (
         {"initial_conversation": known}
-        if known[:1] in {"C", "G"}
+        if words.is_channel(known)
         else {"default_to_current_conversation": True}
     )
     hint = "You must be a member of it. Channels shared with another company are left out; a direct message means you."
@@ -97,13 +88,15 @@ def _when(made: NewDigest) -> list[Json]:
     every = [option("Every day", "daily"), option("Every week", "weekly")]
     every += [option(f"Every month, {text}", f"monthly:{d}") for d, text in months.items()]
     value = f"monthly:{day}" if rhythm.cadence is Cadence.MONTHLY else rhythm.cadence.value
-    days = [option(text, d) for d, text in _DAYS.items()]
+    days = [option(text, d) for d, text in words.DAYS.items()]
     return [
         field("every", "How often", _choice("radio_buttons", "digest.new.every", every, value)),
         field(
             "day",
             "Day",
-            _choice("static_select", "digest.new.day", days, rhythm.day if rhythm.day in _DAYS else "mon"),
+            _choice(
+                "static_select", "digest.new.day", days, rhythm.day if rhythm.day in words.DAYS else "mon"
+            ),
             hint="For a weekly digest.",
             optional=True,
         ),
@@ -195,7 +188,7 @@ def wanted(values: Json, user: str, zone: str) -> tuple[Wanted, dict[str, str]]:
     errors = {}
     cadence = Cadence(every) if every in set(Cadence) else Cadence.WEEKLY
     day = {Cadence.WEEKLY: chosen("day", "day"), Cadence.MONTHLY: month_day}.get(cadence, "")
-    if cadence is Cadence.WEEKLY and day not in _DAYS:
+    if cadence is Cadence.WEEKLY and day not in words.DAYS:
         day = "mon"
     if cadence is Cadence.MONTHLY and day != "last" and not (day.isdecimal() and 1 <= int(day) <= 28):
         day = "1"
@@ -207,7 +200,7 @@ def wanted(values: Json, user: str, zone: str) -> tuple[Wanted, dict[str, str]]:
     typed = str(one("accounts", "account_words").get("value") or "")
     severity = chosen("severity", "severity")
     made = Wanted(
-        channel=channel if channel[:1] in {"C", "G"} else user,
+        channel=words.place_of(channel, user),
         rhythm=Rhythm(cadence, day, at, zone),
         accounts=tuple(picked or [w.strip() for w in typed.split(",") if w.strip()]),
         tag=tag,
@@ -216,11 +209,6 @@ def wanted(values: Json, user: str, zone: str) -> tuple[Wanted, dict[str, str]]:
         quiet=bool(one("quiet", "quiet").get("selected_options")),
     )
     return made, errors
-
-
-def with_zone(made: Wanted, zone: str) -> Wanted:
-    """The same in the zone of its maker."""
-    return replace(made, rhythm=replace(made.rhythm, zone=zone))
 
 
 # -- a keep --------------------------------------------------------------------------------------------------------

@@ -11,15 +11,6 @@ from handlers.blocks import kit, words
 
 _TITLE = {Cadence.DAILY: "IAM today", Cadence.WEEKLY: "IAM this week", Cadence.MONTHLY: "IAM this month"}
 _KIND = {Cadence.DAILY: "Daily", Cadence.WEEKLY: "Weekly", Cadence.MONTHLY: "Monthly"}
-_DAYS = {
-    "mon": "Mondays",
-    "tue": "Tuesdays",
-    "wed": "Wednesdays",
-    "thu": "Thursdays",
-    "fri": "Fridays",
-    "sat": "Saturdays",
-    "sun": "Sundays",
-}
 _ALIAS = 30
 
 
@@ -39,7 +30,7 @@ def rhythm(found: Rhythm) -> str:
         case Cadence.DAILY:
             day = "every day"
         case Cadence.WEEKLY:
-            day = _DAYS[found.day]
+            day = f"{words.DAYS[found.day]}s"
         case _:
             day = "the last day of each month" if found.day == "last" else f"day {found.day} of each month"
     return f"{day} {found.at} ({found.zone})"

@@ -40,16 +40,6 @@ _AUDIT = {
     RequestState.FAILED: ("warning", "Failed"),
 }
 
-_DAYS = {
-    "mon": "Mondays",
-    "tue": "Tuesdays",
-    "wed": "Wednesdays",
-    "thu": "Thursdays",
-    "fri": "Fridays",
-    "sat": "Saturdays",
-    "sun": "Sundays",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -206,7 +196,7 @@ def when(schedule: Schedule) -> str:
         case Cadence.DAILY:
             day = "every day"
         case Cadence.WEEKLY:
-            day = _DAYS.get(rhythm.day, rhythm.day)
+            day = f"{words.DAYS[rhythm.day]}s"
         case _:
             day = "last day of the month" if rhythm.day == "last" else f"day {rhythm.day} of the month"
     return f"{day} {rhythm.at} ({rhythm.zone})"

@@ -7,6 +7,16 @@ from collections.abc import Iterable, Sequence
 from advisor.core.model import Account, Entity, Failure, Finding, Granularity, Kind, Usage, Verdict, Why
 from handlers.blocks.kit import NAME, clip
 
+DAYS = {
+    "mon": "Monday",
+    "tue": "Tuesday",
+    "wed": "Wednesday",
+    "thu": "Thursday",
+    "fri": "Friday",
+    "sat": "Saturday",
+    "sun": "Sunday",
+}
+
 NAMES_IN_FULL = 20
 NAMES_OF_MANY = 8
 
@@ -18,6 +28,16 @@ USE = {Usage.USED: "Used", Usage.STALE: "Stale", Usage.NEVER: "No attempt", Usag
 def some(count: int, one: str, many: str = "") -> str:
     """1 day, 3 days, 1,204 days"""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def is_channel(conversation: str) -> bool:
+    """Whether an id names a channel, public or private; everything else is a direct message or a person."""
+    return conversation[:1] in {"C", "G"}
+
+
+def place_of(conversation: str, user: str) -> str:
+    """A channel by its id; any direct message means the person."""
+    return conversation if is_channel(conversation) else user
 
 
 def kind_of(entity: Entity) -> str:
