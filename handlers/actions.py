@@ -301,8 +301,7 @@ class Listeners:
         user = str(body["user"]["id"])
         refusal = self.people.known_refusal(user)
         if refusal is None:
-            self.desk.lanes.submit(FRONT, ("know", user), lambda: self._know(user), self.desk.store.work)
-            ack(**forms.hint_option("Checking who you are", "Type one more letter"))
+            self.ask_who(ack, user, "Type one more letter")
             return
         if refusal:
             ack(**forms.hint_option("You may not audit", "Nothing is shown"))
@@ -315,19 +314,24 @@ class Listeners:
         rows = [(e, known[e.account], *times.get(e.id, (None, 0))) for e in found]
         ack(**forms.entity_options(rows, typed))
 
-    def _know(self, user: str) -> None:
-        self.people.refusal(user)
+    def ask_who(self, ack: Ack, user: str, again: str) -> None:
+        """A list for somebody who is not known yet: a worker asks Slack, the list says what to do meanwhile."""
+
+        def know() -> None:
+            self.people.refusal(user)
+
+        self.desk.lanes.submit(FRONT, ("know", user), know, self.desk.store.work)
+        ack(**forms.hint_option("Checking who you are", again))
 
     # -- buttons of the audit card -------------------------------------------------------------------------------
 
     def on_service_options(self, ack: Ack, body: Body) -> None:
         """The services of a card's report; the card's row stands in the block id."""
         request = self.request_of(str(body.get("block_id") or "").split(":"))
-        refusal = self.people.known_refusal(str(body["user"]["id"]))
+        user = str(body["user"]["id"])
+        refusal = self.people.known_refusal(user)
         if refusal is None:
-            user = str(body["user"]["id"])
-            self.desk.lanes.submit(FRONT, ("know", user), lambda: self._know(user), self.desk.store.work)
-            ack(**forms.hint_option("Checking who you are", "Open the list again"))
+            self.ask_who(ack, user, "Open the list again")
             return
         if refusal or request is None or request.report_id is None:
             ack(**forms.hint_option("Nothing to pick from", "Press Refresh, or ask again"))

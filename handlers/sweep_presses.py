@@ -12,7 +12,6 @@ from advisor.core.estate import Sweep
 from advisor.core.model import Asked, Entity, Granularity
 from handlers.actions import Body, Listeners, row_of
 from handlers.blocks import forms, sweep_small
-from handlers.intake import FRONT
 from handlers.presses import TicketListeners
 
 
@@ -114,9 +113,7 @@ class SweepListeners:
         user = str(body["user"]["id"])
         refusal = self.on.people.known_refusal(user)
         if refusal is None:
-            desk = self.on.desk
-            desk.lanes.submit(FRONT, ("know", user), lambda: self._know(user), desk.store.work)
-            ack(**forms.hint_option("Checking who you are", "Open the list again"))
+            self.on.ask_who(ack, user, "Open the list again")
             return
         sweep = self._of_block(str(body.get("block_id") or ""))
         if refusal or sweep is None:
@@ -126,9 +123,6 @@ class SweepListeners:
         found = self.on.desk.store.scores.find(sweep.id, typed, 100)
         rows = [(e, readings.account(self.on.desk, e.account), s) for e, s in found]
         ack(**sweep_small.options(rows, typed))
-
-    def _know(self, user: str) -> None:
-        self.on.people.refusal(user)
 
     def _picked(self, body: Body) -> tuple[Sweep, Entity] | None:
         """The sweep of a select and the entity that was picked in it; None where there is none, which is then said."""
