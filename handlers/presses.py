@@ -5,7 +5,6 @@ A verb is committed before it is acknowledged; who may is asked of Slack afterwa
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -88,13 +87,7 @@ class TicketListeners:
             thinned = Message("", answers.said("thinned").blocks)
             return ticket_form.turned_away("ticket.new", row, thinned)
 
-        self._form(client, body, "ticket.new", row, filled)
-
-    def _form(
-        self, client: WebClient, body: Body, callback: str, row: str, filled: Callable[[], Json]
-    ) -> None:
-        """Open at once as loading; a worker fills it."""
-        open_form(self.on.desk, client, body, callback, row, filled)
+        open_form(self.on.desk, client, body, "ticket.new", row, filled)
 
     def on_new(self, ack: Ack, body: Body) -> None:
         """The form of a new ticket was sent: a draft is committed, a worker plans it."""
@@ -150,7 +143,14 @@ class TicketListeners:
             ack()
             return
         user = str(body["user"]["id"])
-        self._form(client, body, callback, str(found.id), lambda: self._filled(callback, found.id, user))
+        open_form(
+            self.on.desk,
+            client,
+            body,
+            callback,
+            str(found.id),
+            lambda: self._filled(callback, found.id, user),
+        )
         ack()
 
     def _filled(self, callback: str, ticket_id: int, user: str) -> Json:
