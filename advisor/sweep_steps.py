@@ -121,7 +121,9 @@ def _hand_out(
     def carefully() -> None:
         try:
             work(desk, sweep_id, account)
-        except Exception:
+        except (
+            Exception
+        ):  # whatever it was: the account waits its turn first, then the lane's log says what it was
             part = desk.store.sweeps.part(sweep_id, account)
             if part:
                 _not_now(desk, part, Failure("unexpected", account=account))
@@ -146,17 +148,6 @@ def _reads(part: SweptAccount, now: datetime) -> bool:
 def _group(desk: Desk, sweep: Sweep, part: SweptAccount) -> int:
     """Accounts are read in as many groups as there are processes, each group side by side in one of them."""
     return sweep.accounts.index(part.account) % max(1, min(desk.pool.width, len(sweep.accounts)))
-
-
-def next_at(desk: Desk) -> datetime | None:
-    """When an account that did not answer is to be asked again."""
-    found = [
-        p.next_at
-        for sweep in desk.store.sweeps.unfinished()
-        for p in desk.store.sweeps.parts(sweep.id)
-        if p.next_at and p.tries and p.state in {Part.QUEUED, Part.RUNNING}
-    ]
-    return min(found, default=None)
 
 
 def list_account(desk: Desk, sweep_id: int, account: str) -> None:

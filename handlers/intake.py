@@ -19,7 +19,6 @@ from advisor import (
     jobs,
     questions,
     replays,
-    sweep_steps,
     tickets,
 )
 from advisor.core.errors import AwsError
@@ -64,8 +63,8 @@ class Intake:
         sweep_intake.beat(desk, self.people)
         for question in desk.store.questions.due(now):
             self._submit(questions.LANE, ("question", question.id), partial(self.answer, question))
-        tables = (desk.store.jobs, desk.store.tickets, desk.store.questions)
-        times = [table.next_at(now) for table in tables] + [sweep_steps.next_at(desk)]
+        tables = (desk.store.jobs, desk.store.tickets, desk.store.questions, desk.store.sweeps)
+        times = [table.next_at(now) for table in tables]
         soon = [t for t in times if t]
         soon += DigestWork(desk, self.people).beat()
         soon += ReminderWork(desk, self.people).beat()

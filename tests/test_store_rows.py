@@ -14,8 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from advisor.core.estate import SweepState
 from advisor.core.lifecycle import Event
 from advisor.core.model import (
+    Account,
     ActionRow,
     Asked,
     Failure,
@@ -466,3 +468,18 @@ def test_a_list_of_tickets_has_every_one(store: Store) -> None:
     assert [t.id for t in store.tickets.listed(user="U1")] == made[::-1]
     assert [t.id for t in store.tickets.listed(entity_id=entities[0])] == [made[0]]
     assert store.tickets.listed(user="U2") == []
+
+
+def test_when_a_sweep_goes_on(store: Store) -> None:
+    """The first account that did not answer counts; one that was not asked yet, is due already or has ended does not."""
+    sweep_id = store.sweeps.add("U1", "C1", "all", NOW)
+    store.sweeps.admit(sweep_id, [Account(ACCOUNT), Account("222222222222"), Account("333333333333")], NOW)
+    assert store.sweeps.next_at(NOW) is None
+    store.sweeps.part_later(sweep_id, ACCOUNT, LATER)
+    store.sweeps.part_later(sweep_id, "222222222222", LATER - timedelta(minutes=5))
+    assert store.sweeps.next_at(NOW) == LATER - timedelta(minutes=5)
+    assert store.sweeps.next_at(LATER - timedelta(minutes=5)) == LATER
+    store.sweeps.end_part(sweep_id, "222222222222", NOW)
+    assert store.sweeps.next_at(NOW) == LATER
+    store.sweeps.end(sweep_id, SweepState.CANCELLED, NOW)
+    assert store.sweeps.next_at(NOW) is None

@@ -226,6 +226,15 @@ class Sweeps:
             )
             self._db.wake(self._db.work)
 
+    def next_at(self, now: datetime) -> datetime | None:
+        """When the next account that did not answer is asked again."""
+        row = self._db.row(
+            f"SELECT min(a.next_at) AS at FROM sweep s JOIN sweep_account a ON a.sweep_id = s.id WHERE s.state IN {_LIVE} "
+            "AND a.state IN ('queued', 'running') AND a.tries > 0 AND a.next_at > ?",
+            (stamp(now),),
+        )
+        return maybe_moment(row["at"]) if row else None
+
     def end_part(self, sweep_id: int, account: str, now: datetime, failure: Failure | None = None) -> bool:
         """An account has been read to its end, or cannot be read at all."""
         return self._move(
