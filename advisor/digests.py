@@ -16,7 +16,7 @@ from advisor.core.errors import AwsError, Transient
 from advisor.core.estate import ALL, Posting, PostingState, Schedule
 from advisor.core.model import Account, Failure
 from advisor.desk import Desk
-from advisor.edges.schedule import first_due, known, newest_due
+from advisor.edges.schedule import first_due, newest_due
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +45,7 @@ def begin_due(desk: Desk) -> None:
     """Commit a posting for each digest whose time has come; of several missed times the newest counts, once."""
     store, now = desk.store, desk.clock()
     for schedule in store.schedules.due("digest", now):
-        rhythm = schedule.rhythm
-        if not known(rhythm.zone):  # the machine's list of zones changed: better at another hour than never
-            log.error("digest.zone_unknown schedule=%d", schedule.id)
-            rhythm = replace(rhythm, zone="UTC")
-        last, following = newest_due(rhythm, schedule.due_at, now)
+        last, following = newest_due(schedule.rhythm, schedule.due_at, now)
         with store.transaction():
             if store.schedules.advance(schedule.id, schedule.due_at, following):
                 store.postings.begin(schedule.id, last, _since(schedule), now)

@@ -12,7 +12,7 @@ from advisor.core.errors import AwsError, Transient
 from advisor.core.estate import ALL, Sweep, SweepState
 from advisor.core.model import Account, Failure
 from advisor.desk import Desk
-from advisor.edges.schedule import first_due, known, newest_due
+from advisor.edges.schedule import first_due, newest_due
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +62,7 @@ def begin_due(desk: Desk) -> None:
     """Start each scheduled sweep whose time has come; of several missed times the newest counts, once."""
     store, now = desk.store, desk.clock()
     for found in store.schedules.due("sweep", now):
-        rhythm = found.rhythm if known(found.rhythm.zone) else replace(found.rhythm, zone="UTC")
-        _, following = newest_due(rhythm, found.due_at, now)
+        _, following = newest_due(found.rhythm, found.due_at, now)
         with store.transaction():
             if store.schedules.advance(found.id, found.due_at, following):
                 asked = found.accounts[0] if found.accounts else ""

@@ -136,3 +136,10 @@ def test_a_zone_that_nobody_knows() -> None:
     """It is refused by its name."""
     with pytest.raises(ZoneInfoNotFoundError):
         next_due(Rhythm(D, "", "09:00", "Mars/Olympus"), datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_a_zone_that_the_machine_forgot() -> None:
+    """What was due in it goes on by UTC."""
+    due = datetime(2026, 1, 1, 9, tzinfo=UTC)
+    gone = Rhythm(D, "", "09:00", "Gone/Away")
+    assert newest_due(gone, due, due) == (due, datetime(2026, 1, 2, 9, tzinfo=UTC))

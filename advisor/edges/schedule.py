@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Hashable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -74,7 +75,13 @@ def first_due(rhythm: Rhythm, now: datetime) -> datetime:
 
 
 def newest_due(rhythm: Rhythm, due_at: datetime, now: datetime) -> tuple[datetime, datetime]:
-    """Of something due at `due_at` or before: the last time that it was due until now, and when it is due next."""
+    """Of something due at `due_at` or before: the last time that it was due until now, and when it is due next.
+
+    A zone that the machine does not know any more counts as UTC: better at another hour than never.
+    """
+    if not known(rhythm.zone):
+        log.error("schedule.zone_unknown zone=%s", rhythm.zone)
+        rhythm = replace(rhythm, zone="UTC")
     last, following = due_at, next_due(rhythm, due_at)
     while following <= now:
         last, following = following, next_due(rhythm, following)
