@@ -279,12 +279,6 @@ def actions(source: str, name: str, catalogue: Catalogue) -> tuple[str, ...]:
     return (f"{prefix}:{plain}",)
 
 
-def is_known(action: str, catalogue: Catalogue) -> bool:
-    """Whether the catalogue has an action."""
-    prefix, _, name = action.partition(":")
-    return bool(_known(prefix, name, catalogue))
-
-
 def _known(prefix: str, name: str, catalogue: Catalogue) -> str:
     """The catalogue's spelling of an action, or nothing."""
     known = catalogue.actions(prefix)
