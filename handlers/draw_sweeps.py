@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from advisor import readings
@@ -40,14 +40,11 @@ class DrawSweeps:
         if found.state is SweepState.QUEUED:
             busy = store.sweeps.busy()
             behind = next((busy[p.account] for p in parts if busy.get(p.account, found.id) != found.id), 0)
-            return SweepView(found, view.now, view.window_days, parts, behind=behind)
+            return replace(view, behind=behind)
         if not found.state.ended:
             return view
-        return SweepView(
-            found,
-            view.now,
-            view.window_days,
-            parts,
+        return replace(
+            view,
             totals=store.scores.totals(found.id),
             worst=tuple(store.scores.worst(found.id, _WORST)),
             failures=tuple(store.sweeps.failures(found.id)),
