@@ -31,7 +31,7 @@ from advisor.core.estate import Cadence, Posting, PostingState, Rhythm, Schedule
 from advisor.core.model import Account, Entity, Failure, Kind
 from advisor.core.removal import Keep, TicketState
 from advisor.edges.store.rows import digest_of, dump_digest
-from handlers.blocks import digest, digest_answers, digest_form, digest_thread
+from handlers.blocks import answers, digest, digest_answers, digest_form, digest_thread
 from handlers.blocks.digest_form import NewDigest
 from handlers.blocks.digest_view import DigestView
 from handlers.blocks.kit import Json, Message
@@ -204,7 +204,7 @@ def test_what_is_frozen_comes_back() -> None:
 
 
 @pytest.mark.parametrize(
-    "word", [*digest_answers._SAID, "guest", "auditor", "unknown", f"no_account:{HOSTILE}"]
+    "word", [*digest_answers._SAID, *answers._UNDONE, "guest", "auditor", f"no_account:{HOSTILE}"]
 )
 def test_every_answer(word: str) -> None:
     """A title, and what to do."""

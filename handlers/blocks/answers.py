@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from advisor.core.model import Account, Entity, Failure, Kind
@@ -89,8 +89,37 @@ _REFUSED = {
 
 def refused(reason: str) -> Message:
     """Who may not, and whom to ask."""
-    title, rest = _REFUSED[reason]
-    return Message(f"{title}. {rest}", _warned(title, kit.rich(kit.section(kit.text(rest))), icon="no_entry"))
+    return _declined(*_REFUSED[reason], icon="no_entry")
+
+
+_UNDONE = {
+    "archived": ("This channel is archived", "Nothing can be posted there. Choose another channel."),
+    "silent": (
+        "AWS does not say which accounts there are",
+        "Nothing was scheduled. Try again in a minute, or leave account= out.",
+    ),
+    "broken": (
+        "Something went wrong inside IAM Audit",
+        "Nothing was done. The operator’s log says what it was.",
+    ),
+    "unknown": (
+        "It could not be checked who you are",
+        "Slack did not answer. Nothing was done. Try again in a minute.",
+    ),
+}
+
+
+def undone(word: str, own: Mapping[str, tuple[str, str]]) -> Message:
+    """What did not happen with something scheduled, by the word of its outcome; `own` is what its surface says itself."""
+    if word.startswith("no_account:"):
+        title = f"There is no account “{kit.clip(word.partition(':')[2], 60)}”"
+        return _declined(title, "/iam-audit accounts lists them. Nothing was scheduled.")
+    said = own.get(word) or _UNDONE.get(word)
+    return _declined(*said) if said else refused(word)
+
+
+def _declined(title: str, rest: str, icon: str = "warning") -> Message:
+    return Message(f"{title}. {rest}", _warned(title, kit.rich(kit.section(kit.text(rest))), icon=icon))
 
 
 def whoami(

@@ -19,7 +19,6 @@ _SAID = {
         "This channel is shared with another company",
         "Nothing about IAM is posted there, so a digest cannot be scheduled. Choose another channel.",
     ),
-    "archived": ("This channel is archived", "Nothing can be posted there. Choose another channel."),
     "not_joined": (
         "IAM Audit is not in this channel",
         "Type /invite @iam-audit there first, then schedule the digest again.",
@@ -40,10 +39,6 @@ _SAID = {
         "This digest was turned off before",
         "Nothing was changed. /iam-audit digest schedules a new one.",
     ),
-    "silent": (
-        "AWS does not say which accounts there are",
-        "Nothing was scheduled. Try again in a minute, or leave account= out.",
-    ),
     "moved": (
         "This ticket is not as it was when the digest was posted",
         "Nothing was approved. Look at its card, and approve it there.",
@@ -56,35 +51,12 @@ _SAID = {
         "You may not keep anything of this entity",
         "Its owner and approvers may. Nothing was kept. Your try is in the log.",
     ),
-    "broken": (
-        "Something went wrong inside IAM Audit",
-        "Nothing was done. The operator’s log says what it was.",
-    ),
-    "unknown": (
-        "It could not be checked who you are",
-        "Slack did not answer. Nothing was done. Try again in a minute.",
-    ),
 }
-
-
-def _warned(title: str, line: str, icon: str = "warning") -> Message:
-    lead = kit.section(kit.emoji(icon), kit.text(f" {title}", bold=True))
-    return Message(
-        f"{title}. {line}",
-        [kit.rich(lead), kit.rich(kit.section(kit.text(line))), kit.small(answers.ONLY_YOU)],
-    )
 
 
 def answer(word: str) -> Message:
     """What did not happen, by the word of the outcome."""
-    if word.startswith("no_account:"):
-        name = kit.clip(word.partition(":")[2], 60)
-        return _warned(
-            f"There is no account “{name}”", "/iam-audit accounts lists them. Nothing was scheduled."
-        )
-    if word in _SAID:
-        return _warned(*_SAID[word])
-    return answers.refused(word)
+    return answers.undone(word, _SAID)
 
 
 def made(schedule: Schedule, accounts: Sequence[Account], *, changed: bool = False) -> Message:

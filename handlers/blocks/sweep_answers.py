@@ -15,7 +15,6 @@ _SAID = {
         "This channel is shared with another company",
         "Nothing about IAM is posted there, so a sweep cannot be scheduled. Choose another channel.",
     ),
-    "archived": ("This channel is archived", "Nothing can be posted there. Choose another channel."),
     "not_joined": (
         "IAM Audit is not in this channel",
         "Type /invite @iam-audit there first, then schedule the sweep again.",
@@ -35,18 +34,6 @@ _SAID = {
     "ended": (
         "This sweep was ended before",
         "Nothing was changed. /iam-audit sweep weekly sun 02:00 schedules a new one.",
-    ),
-    "silent": (
-        "AWS does not say which accounts there are",
-        "Nothing was scheduled. Try again in a minute, or leave account= out.",
-    ),
-    "broken": (
-        "Something went wrong inside IAM Audit",
-        "Nothing was done. The operator’s log says what it was.",
-    ),
-    "unknown": (
-        "It could not be checked who you are",
-        "Slack did not answer. Nothing was done. Try again in a minute.",
     ),
 }
 
@@ -100,18 +87,4 @@ def which(found: Sequence[Schedule]) -> Message:
 
 def answer(word: str) -> Message:
     """What did not happen, by the word of the outcome."""
-    if word.startswith("no_account:"):
-        name = kit.clip(word.partition(":")[2], 60)
-        title, line = (
-            f"There is no account “{name}”",
-            "/iam-audit accounts lists them. Nothing was scheduled.",
-        )
-    elif word in _SAID:
-        title, line = _SAID[word]
-    else:
-        return answers.refused(word)
-    lead = kit.section(kit.emoji("warning"), kit.text(f" {title}", bold=True))
-    return Message(
-        f"{title}. {line}",
-        [kit.rich(lead), kit.rich(kit.section(kit.text(line))), kit.small(answers.ONLY_YOU)],
-    )
+    return answers.undone(word, _SAID)
