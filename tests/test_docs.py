@@ -593,7 +593,9 @@ def test_who_may_is_the_code_s() -> None:
         "approve, reject": (Verb.APPROVE, Verb.REJECT),
         "cancel": (Verb.CANCEL,),
         "keep": (Verb.KEEP,),
-        "retry, roll back": (Verb.RETRY, Verb.ROLLBACK),
+        "retry, roll back, finish a hold": (Verb.RETRY, Verb.ROLLBACK, Verb.FINISH),
+        "give back what was denied": (Verb.GIVE_BACK,),
+        "close a denial as not needed": (Verb.NOT_NEEDED,),
     }
     for row, verbs in expected.items():
         for verb, (word, person) in itertools.product(

@@ -26,9 +26,11 @@ def test_every_state_but_the_ended_ones_has_a_way_on() -> None:
 
 
 def test_nothing_is_written_without_an_approval() -> None:
-    """Every way into `applying` comes from `approved`, or from a person's retry of what had begun."""
+    """Every way into `applying` comes from `approved`, from a hold, or from a person's retry of what had begun."""
     into = {state for (state, _), (to, _) in TABLE.items() if to is S.APPLYING}
-    assert into == {S.APPROVED, S.NEEDS_HUMAN}
+    assert into == {S.APPROVED, S.HELD, S.NEEDS_HUMAN}
+    into = {state for (state, _), (to, _) in TABLE.items() if to is S.HELD and state is not S.HELD}
+    assert into == {S.APPLYING, S.ROLLING_BACK}
     into = {event for (_, event), (to, _) in TABLE.items() if to is S.APPROVED}
     assert into == {Event.APPROVED, Event.RETRIED, Event.NOTHING_WRITTEN}
 
@@ -55,6 +57,15 @@ MAY = {
     Verb.KEEP: {"owner", "approver", "approver who is requester", "approver who has approved"},
     Verb.RETRY: {"approver", "approver who is requester", "approver who has approved"},
     Verb.ROLLBACK: {"approver", "approver who is requester", "approver who has approved"},
+    Verb.FINISH: {"approver", "approver who is requester", "approver who has approved"},
+    Verb.GIVE_BACK: {
+        "owner",
+        "requester",
+        "approver",
+        "approver who is requester",
+        "approver who has approved",
+    },
+    Verb.NOT_NEEDED: {"owner", "approver", "approver who is requester", "approver who has approved"},
     Verb.EVIDENCE: {"auditor"},
 }
 
@@ -76,6 +87,7 @@ def test_verbs_have_an_effect_only_where_the_table_has_a_way() -> None:
         Verb.REJECT: Event.REJECTED,
         Verb.CANCEL: Event.CANCELLED,
         Verb.ROLLBACK: Event.BACK_ASKED,
+        Verb.FINISH: Event.FINISH_ASKED,
     }
     for verb, event in leads.items():
         assert PRESSABLE[verb] == {state for (state, e) in TABLE if e is event}

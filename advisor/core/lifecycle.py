@@ -27,6 +27,12 @@ class Event(StrEnum):
     BEGAN = "began"  # the last look agreed with the plan: the journal is written
     MOVED = "moved"  # it did not
     NOTHING_WRITTEN = "nothing_written"  # the first write was refused
+    HELD = "held"  # the hold was read back: its quiet days begin
+    ATTEMPTED = "attempted"  # somebody tried what is held: a person is asked before anything is rewritten
+    FINISH_ASKED = "finish_asked"  # a person ends the hold early, or goes on all the same
+    LOOSENED = "loosened"  # what was approved moved while a hold stands: the hold goes first
+    LIFTED = "lifted"  # and is gone
+    NARROWED = "narrowed"  # a part is given back, the rest is held on
     FINISHED = "finished"  # every write was read back
     STUCK = "stuck"  # part is written, and the next write cannot be made or settled
     RETRIED = "retried"
@@ -40,6 +46,7 @@ class Do(StrEnum):
 
     WAIT = "wait"  # for a person
     CHECK = "check"  # a fresh report, and everything read again
+    QUIET = "quiet"  # for the days of a hold; then as CHECK
     WRITE = "write"  # the next write of the journal
     END = "end"
 
@@ -61,9 +68,20 @@ TABLE: dict[tuple[TicketState, Event], tuple[TicketState, Do]] = {
     (S.APPLYING, Event.NOTHING_WRITTEN): (S.APPROVED, Do.WAIT),
     (S.APPLYING, Event.FINISHED): (S.APPLIED, Do.WAIT),
     (S.APPLYING, Event.STUCK): (S.NEEDS_HUMAN, Do.WAIT),
+    (S.APPLYING, Event.HELD): (S.HELD, Do.QUIET),
+    (S.APPLYING, Event.LOOSENED): (S.ROLLING_BACK, Do.WRITE),
+    (S.HELD, Event.ATTEMPTED): (S.HELD, Do.WAIT),
+    (S.HELD, Event.FINISH_ASKED): (S.HELD, Do.CHECK),
+    (S.HELD, Event.BEGAN): (S.APPLYING, Do.WRITE),
+    (S.HELD, Event.FINISHED): (S.APPLIED, Do.WAIT),
+    (S.HELD, Event.BACK_ASKED): (S.ROLLING_BACK, Do.WRITE),
+    (S.HELD, Event.LOOSENED): (S.ROLLING_BACK, Do.WRITE),
+    (S.HELD, Event.MOVED): (S.DRIFTED, Do.END),
     (S.APPLIED, Event.BACK_ASKED): (S.ROLLING_BACK, Do.WRITE),
     (S.ROLLING_BACK, Event.BACK): (S.ROLLED_BACK, Do.END),
     (S.ROLLING_BACK, Event.GIVEN): (S.APPLIED, Do.WAIT),
+    (S.ROLLING_BACK, Event.NARROWED): (S.HELD, Do.QUIET),
+    (S.ROLLING_BACK, Event.LIFTED): (S.DRIFTED, Do.END),
     (S.ROLLING_BACK, Event.STUCK): (S.NEEDS_HUMAN, Do.WAIT),
     (S.NEEDS_HUMAN, Event.BACK_ASKED): (S.ROLLING_BACK, Do.WRITE),
     (S.NEEDS_HUMAN, Event.BEGAN): (S.APPLYING, Do.WRITE),
@@ -71,13 +89,14 @@ TABLE: dict[tuple[TicketState, Event], tuple[TicketState, Do]] = {
 }
 """(state, event) -> (state, what to do). What is not here cannot happen.
 
-From NEEDS_HUMAN, BEGAN takes the change up again and RETRIED its way back, by which of the two had stopped.
+From NEEDS_HUMAN, BEGAN takes the change up again and RETRIED its way back, by which of the two had stopped. From HELD,
+MOVED is for an entity that is gone, and its hold with it; FINISHED for a quarantine, whose hold is all there is to write.
 """
 
 ENDED = frozenset({S.VOID, S.REJECTED, S.CANCELLED, S.EXPIRED, S.SUPERSEDED, S.DRIFTED, S.ROLLED_BACK})
 """States that nothing leaves."""
 
-WAITING = frozenset({S.DRAFT, S.OPEN, S.APPROVED, S.APPLYING, S.ROLLING_BACK, S.NEEDS_HUMAN})
+WAITING = frozenset({S.DRAFT, S.OPEN, S.APPROVED, S.APPLYING, S.HELD, S.ROLLING_BACK, S.NEEDS_HUMAN})
 """States in which a ticket is not finished."""
 
 
@@ -92,7 +111,10 @@ PRESSABLE: dict[Verb, frozenset[TicketState]] = {
     Verb.CANCEL: frozenset({S.OPEN, S.APPROVED}),
     Verb.KEEP: frozenset(set(S) - {S.DRAFT, S.VOID}),
     Verb.RETRY: frozenset({S.APPROVED, S.NEEDS_HUMAN}),
-    Verb.ROLLBACK: frozenset({S.APPLIED, S.NEEDS_HUMAN}),
+    Verb.ROLLBACK: frozenset({S.APPLIED, S.NEEDS_HUMAN, S.HELD}),
+    Verb.FINISH: frozenset({S.HELD}),
+    Verb.GIVE_BACK: frozenset({S.APPLIED, S.HELD}),
+    Verb.NOT_NEEDED: frozenset(set(S) - {S.DRAFT, S.VOID}),
     Verb.EVIDENCE: frozenset(set(S) - {S.DRAFT, S.VOID}),
 }
 """The states in which a verb can have an effect. A keep outlives its ticket, so it can be made in any."""
@@ -122,8 +144,10 @@ def refusal(verb: Verb, person: Person, *, self_approval: bool = False) -> str:
             return "twice" if verb is Verb.APPROVE and person.has_approved else ""
         case Verb.CANCEL:
             return "" if person.requester or person.admin else "not_requester"
-        case Verb.KEEP:
+        case Verb.KEEP | Verb.NOT_NEEDED:
             return "" if person.owner or person.approver else "not_owner"
+        case Verb.GIVE_BACK:  # whoever is no approver only asks them
+            return "" if person.approver or person.owner or person.requester else "not_approver"
         case Verb.EVIDENCE:
             return "" if person.auditor else "auditor"
         case _:

@@ -214,8 +214,26 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """One Deny of just what a plan takes away, for some quiet days, before anything is rewritten.
+
+    `lay` are its writes; a quarantine is a hold of the whole, so that its own write is the hold's.
+    """
+
+    name: str  # of the policy
+    days: int
+    denied: tuple[str, ...]  # service:*, or service:Action
+    lay: tuple[Step, ...]
+
+    @property
+    def arn(self) -> str:
+        """Of the managed policy, where no inline one fits; empty for an inline one."""
+        return self.lay[0].arn
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """The exact edits that a ticket asks for. An approval is for its fingerprint."""
+    """The exact edits that a ticket asks for, after a hold where one was asked for. An approval is for its fingerprint."""
 
     edits: tuple[Edit, ...]
     basis: Standing
@@ -227,10 +245,11 @@ class Plan:
     left: tuple[Left, ...] = ()
     asked: tuple[Candidate, ...] = ()  # what a person ticked although the report alone does not say so
     closes: tuple[Escalation, ...] = ()  # known escalations that are open before and not after
+    hold: Hold | None = None
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """Every write, in order."""
+        """Every write of the edits, in order."""
         return tuple(step for edit in self.edits for step in edit.steps)
 
     @property
@@ -262,6 +281,7 @@ class TicketState(StrEnum):
     OPEN = "open"
     APPROVED = "approved"
     APPLYING = "applying"
+    HELD = "held"
     APPLIED = "applied"
     ROLLING_BACK = "rolling_back"
     ROLLED_BACK = "rolled_back"
@@ -380,6 +400,11 @@ class Verb(StrEnum):
     KEEP = "keep"
     RETRY = "retry"
     ROLLBACK = "rollback"
+    FINISH = "finish"  # a hold ends now, and what it denies is rewritten
+    GIVE_BACK = (
+        "giveback"  # one thing that was denied: an approver's press decides, an owner's or a requester's asks
+    )
+    NOT_NEEDED = "notneeded"  # what was denied may stay denied
     EVIDENCE = "evidence"  # changes nothing: the file for an auditor
 
 

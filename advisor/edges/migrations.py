@@ -270,6 +270,12 @@ CREATE TABLE trail_seen (
 CREATE TABLE ticket_replay (ticket_id INTEGER PRIMARY KEY REFERENCES ticket(id), result TEXT NOT NULL);
 """
 
+_HOLD = """
+DROP INDEX ticket_unfinished;
+CREATE INDEX ticket_unfinished ON ticket (state, next_at)
+    WHERE state IN ('draft', 'open', 'approved', 'applying', 'held', 'rolling_back', 'needs_human');
+"""
+
 
 @migrations()
 def m001_audits(db: Database) -> None:
@@ -297,6 +303,13 @@ def m003_estate(db: Database) -> None:
 def m004_proof(db: Database) -> None:
     """What others said of the plans of tickets, CloudTrail among them; who was asked again, and who could not be reached."""
     for statement in _split(_PROOF + _TRAIL + _REMINDERS):
+        db.execute(statement)
+
+
+@migrations()
+def m005_hold(db: Database) -> None:
+    """A ticket can be held: it is not finished then."""
+    for statement in _split(_HOLD):
         db.execute(statement)
 
 

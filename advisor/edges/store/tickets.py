@@ -20,7 +20,7 @@ from advisor.edges.store.rows import (
     ticket_of,
 )
 
-_UNFINISHED = "('draft', 'open', 'approved', 'applying', 'rolling_back', 'needs_human')"
+_UNFINISHED = "('draft', 'open', 'approved', 'applying', 'held', 'rolling_back', 'needs_human')"
 
 
 class Tickets:
@@ -100,8 +100,9 @@ class Tickets:
         """Tickets that a worker has something to do for: to plan, to check, to write."""
         rows = self._db.rows(
             "SELECT t.* FROM ticket t LEFT JOIN job j ON j.id = t.job_id "
-            "WHERE t.state IN ('draft', 'approved', 'applying', 'rolling_back') AND t.next_at <= ? "
-            "AND (t.state <> 'approved' OR j.id IS NULL OR j.state IN ('done', 'failed')) ORDER BY t.id LIMIT 100",
+            "WHERE t.state IN ('draft', 'approved', 'applying', 'held', 'rolling_back') AND t.next_at <= ? "
+            "AND (t.state NOT IN ('approved', 'held') OR j.id IS NULL OR j.state IN ('done', 'failed')) "
+            "ORDER BY t.id LIMIT 100",
             (stamp(now),),
         )
         return [ticket_of(r) for r in rows]
@@ -110,7 +111,7 @@ class Tickets:
         """When the next of them that is not due yet will be."""
         row = self._db.row(
             "SELECT min(next_at) AS at FROM ticket "
-            "WHERE state IN ('draft', 'approved', 'applying', 'rolling_back') AND next_at > ?",
+            "WHERE state IN ('draft', 'approved', 'applying', 'held', 'rolling_back') AND next_at > ?",
             (stamp(now),),
         )
         return moment(row["at"]) if row and row["at"] else None
@@ -292,7 +293,7 @@ class Tickets:
         where = "" if entity_id is None else " AND entity_id = ?"
         values: tuple[Value, ...] = (after_id,) if entity_id is None else (after_id, entity_id)
         rows = self._db.rows(
-            "SELECT * FROM ticket WHERE id > ? AND state IN ('applying', 'applied', 'rolling_back', 'needs_human')"
+            "SELECT * FROM ticket WHERE id > ? AND state IN ('applying', 'held', 'applied', 'rolling_back', 'needs_human')"
             f"{where} ORDER BY id DESC",
             values,
         )
