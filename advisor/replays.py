@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from advisor.core import testimony
 from advisor.core.errors import AwsError, Refused
 from advisor.core.events import unseen
 from advisor.core.model import Report, Snapshot
@@ -106,9 +107,24 @@ def last_look(desk: Desk, ticket: Ticket, plan: Plan, report: Report) -> tuple[M
         judged = _judge(desk, heard, plan, standing, report)
     before = desk.store.trail.of_ticket(ticket.id)
     result = _result(desk, heard, judged, before.turned if before else ())
-    desk.store.trail.save(ticket.id, result)
+    remember(desk, ticket, result)
     lost = [j for j in judged if j.fate is Fate.LOST]
     return tuple(Moved("called", " and ".join(j.actions), j.session, j.at) for j in lost[:20])
+
+
+def remember(desk: Desk, ticket: Ticket, replay: Replay) -> None:
+    """Keep what was said; its hash goes to the log, so that the evidence of the ticket cannot have other words."""
+    told = testimony.tree(replay)
+    with desk.store.transaction():
+        desk.store.trail.save(ticket.id, replay)
+        desk.store.log.add(
+            "bot",
+            testimony.VERB,
+            f"ticket {ticket.id}",
+            desk.clock(),
+            said=testimony.summary(told),
+            sha256=testimony.sha256(told),
+        )
 
 
 def reasons(replay: Replay) -> str:
@@ -230,4 +246,5 @@ def _result(desk: Desk, heard: _Heard, judged: list[Judged], turned: tuple[Judge
         all_regions=heard.all_regions,
         looks=len(heard.looks),
         gaps=heard.gaps,
+        asked=tuple(sorted({f"{look.key} {look.value}" for look in heard.looks})),
     )

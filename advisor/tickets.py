@@ -216,7 +216,7 @@ def _open(desk: Desk, ticket: Ticket, made: Plan, proof: Proof | None, replay: R
             store.proofs.save(ticket.id, proof)
             reply(desk, ticket, "ticket.proof", ticket.id)
         if replay:
-            store.trail.save(ticket.id, replay)
+            replays.remember(desk, ticket, replay)
             if not replay.not_asked:
                 reply(desk, ticket, "ticket.replay", ticket.id)
         homes.ticket_changed(desk, ticket)
