@@ -107,7 +107,10 @@ def last_look(desk: Desk, ticket: Ticket, plan: Plan, report: Report) -> tuple[M
         judged = _judge(desk, heard, plan, standing, report)
     before = desk.store.trail.of_ticket(ticket.id)
     result = _result(desk, heard, judged, before.turned if before else ())
-    remember(desk, ticket, result)
+    with desk.store.transaction():
+        remember(desk, ticket, result)
+        if result.missing:
+            _say_again(desk, ticket)
     lost = [j for j in judged if j.fate is Fate.LOST]
     return tuple(Moved("called", " and ".join(j.actions), j.session, j.at) for j in lost[:20])
 
@@ -124,6 +127,21 @@ def remember(desk: Desk, ticket: Ticket, replay: Replay) -> None:
             desk.clock(),
             said=testimony.summary(told),
             sha256=testimony.sha256(told),
+        )
+
+
+def _say_again(desk: Desk, ticket: Ticket) -> None:
+    """What had no answer is in the thread, once an approval: nobody reads the card for it any more."""
+    outbox = desk.store.outbox
+    if not outbox.said("ticket.replayed", ticket.id, ticket.changed_at):
+        outbox.add(
+            "post",
+            "ticket.replayed",
+            ticket.id,
+            channel=ticket.channel,
+            user=ticket.requesters[0],
+            now=desk.clock(),
+            parent_id=ticket.card_id,
         )
 
 
@@ -160,6 +178,8 @@ def _hear(
     regions, every = where(desk, account, regions_used(report))
     looks = questions(services, single, regions) if who else ()
     gaps, not_asked = listen(desk, account, looks, seconds, fresh=fresh)
+    if not_asked and _known(desk, account, looks):
+        gaps, not_asked = _silent(looks, Refused.code), ""
     calls = desk.store.trail.calls(account, looks, who, desk.clock() - HISTORY)
     hidden = unseen(services, single)
     return _Heard(looks, tuple(calls), hidden, tuple(sorted(regions)), every, gaps, not_asked)
@@ -183,8 +203,18 @@ def listen(
         return (), error.call
     except AwsError as error:
         log.warning("trail.failed account=%s call=%s why=%s", account, error.call, error.code)
-        counted = Counter(look.region for look in looks)
-        return tuple(Gap(region, n, error.code) for region, n in sorted(counted.items())), ""
+        return _silent(looks, error.code), ""
+
+
+def _silent(looks: Collection[Look], why: str) -> tuple[Gap, ...]:
+    """None of them has a whole answer."""
+    counted = Counter(look.region for look in looks)
+    return tuple(Gap(region, n, why) for region, n in sorted(counted.items()))
+
+
+def _known(desk: Desk, account: str, looks: Collection[Look]) -> bool:
+    """Whether some of it was answered before it was refused: then "not asked" would not be true."""
+    return any(c.since < c.until for c in desk.store.trail.covered(account, looks).values())
 
 
 def where(desk: Desk, account: str, used: Collection[str]) -> tuple[frozenset[str], bool]:
