@@ -17,7 +17,7 @@ from advisor.core.lifecycle import Person
 from advisor.core.model import Asked, Entity, Failure
 from advisor.core.removal import TicketState, Verb
 from advisor.desk import Desk
-from handlers import sweep_orders
+from handlers import keep_orders, sweep_orders
 from handlers.access import NoAnswer, People
 from handlers.blocks.words import place_of
 
@@ -139,6 +139,9 @@ class DigestWork:
         store, now = self.desk.store, self.desk.clock()
         with store.transaction():
             if not store.orders.settle(order.id, outcome):
+                return
+            if order.verb == keep_orders.VERB:
+                keep_orders.answer(self, order, outcome)
                 return
             if ":" not in outcome:  # nothing was done: the try is in the log
                 verb = order.verb if order.verb.startswith("sweep.") else f"digest.{order.verb}"
@@ -401,6 +404,7 @@ _VERBS: dict[str, Callable[[DigestWork, Order, str], str | None]] = {
     "now": DigestWork.now,
     "keep": DigestWork.keep,
     "tickets": DigestWork.tickets,
+    keep_orders.VERB: keep_orders.end,
     "sweep.schedule": sweep_orders.make,
     "sweep.off": sweep_orders.off,
 }
