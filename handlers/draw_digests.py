@@ -222,14 +222,13 @@ class DrawDigests:
 
     def _picture(self, view: DigestView) -> list[File]:
         """Granted against used, day by day; none where there is one day only, or the picture cannot be drawn."""
-        points = self.desk.store.trends.of_accounts(
-            [i for i, _ in view.digest.accounts] if view.digest else []
-        )
+        accounts = [i for i, _ in view.digest.accounts] if view.digest else []
+        points = self.desk.store.trends.of_accounts(accounts, view.schedule.tag)
         if len(points) < digests.DAYS:
             return []
-        title = f"Granted and used in {view.named}"
+        title = f"Granted and used in {view.covered}"
         try:
-            drawn = draw(Trend(title, points))
+            drawn = draw(Trend(title, points, trend.note(points)))
         except NoChart as error:
             log.warning("chart.failed posting=%d why=%s", view.posting.id, error)
             return []
