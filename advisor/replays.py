@@ -103,8 +103,8 @@ def last_look(desk: Desk, ticket: Ticket, plan: Plan, report: Report) -> tuple[M
     heard = _hear(desk, plan, plan.basis, report, snapshot, fresh=True)
     judged: list[Judged] = []
     if heard.calls:
-        standing = desk.aws.standing(desk.aws.session(entity.account), entity)
-        judged = _judge(desk, heard, plan, standing, report)
+        now = desk.aws.standing(desk.aws.session(entity.account), entity)
+        judged = _judge(desk, heard, plan, _as_approved(now, plan.basis), report)
     before = desk.store.trail.of_ticket(ticket.id)
     result = _result(desk, heard, judged, before.turned if before else ())
     with desk.store.transaction():
@@ -113,6 +113,15 @@ def last_look(desk: Desk, ticket: Ticket, plan: Plan, report: Report) -> tuple[M
             _say_again(desk, ticket)
     lost = [j for j in judged if j.fate is Fate.LOST]
     return tuple(Moved("called", " and ".join(j.actions), j.session, j.at) for j in lost[:20])
+
+
+def _as_approved(now: Standing, basis: Standing) -> Standing:
+    """What stands beside the plan is of now, what the plan rests on is what was approved: any other is drift anyway.
+
+    A read that lags, and does not have a document, would make a call look as if something else had allowed it.
+    """
+    others = (m for m in now.managed if basis.policy(m.arn) is None)
+    return replace(now, inline=basis.inline, attached=basis.attached, managed=(*basis.managed, *others))
 
 
 def remember(desk: Desk, ticket: Ticket, replay: Replay) -> None:

@@ -123,6 +123,27 @@ def test_a_call_before_the_first_write_is_drift(heard: Stage) -> None:
     assert "was called, as CloudTrail has it" in heard.card()["text"]
 
 
+def test_a_read_that_lags_silences_no_call(heard: Stage) -> None:
+    """IAM says for a moment that the inline policy is not there: the call is judged by what was approved."""
+    heard.ticket(SMALL)
+    happen(heard, "ecs", "ListClusters", days=0)
+    heard.now += timedelta(minutes=1)
+    asked: list[str] = []
+
+    def lagging(operation: str, phase: str) -> Fault | None:
+        """The first read of the policy after event history was asked."""
+        if phase == "before" and (asked or operation == "LookupEvents"):
+            asked.append(operation)
+        once = operation == "GetRolePolicy" and asked.count(operation) == 1 and phase == "before"
+        return Fault(operation, error="NoSuchEntity") if once else None
+
+    heard.aws.hook = lagging
+    heard.press("ticket.approve", user=story.CAROL)
+    heard.aws.hook = None
+    assert state(heard) == "drifted"
+    assert "ecs:ListClusters was called" in words(heard.card())
+
+
 def test_a_late_event_is_found(heard: Stage) -> None:
     """It happened before the first look, and stood in event history only after it."""
     happen(heard, "ecs", "ListClusters", days=0.003, late=timedelta(minutes=9))
