@@ -156,7 +156,8 @@ def _days_named(first: datetime, last: datetime) -> list[datetime]:
 def _label_ends(axes: Any, ends: list[tuple[int, str, str]], most: int) -> None:
     """The last number of each line beside it; lines that end close together have their words apart."""
     place: float = -most
-    for value, label, colour in sorted(ends[::-1], key=lambda end: end[0]):  # granted above what is used
+    ends.reverse()  # of equal ones granted stands above
+    for value, label, colour in sorted(ends, key=lambda end: end[0]):
         place = max(value, place + most * 0.08)
         where = {"xycoords": ("axes fraction", "data"), "va": "center", "annotation_clip": False}
         axes.annotate(label, (1.01, place), color=colour, fontsize=9, fontweight="bold", **where)
