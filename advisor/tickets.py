@@ -260,11 +260,14 @@ def void(desk: Desk, ticket: Ticket, failure: Failure) -> None:
 
 
 def redraw(desk: Desk, ticket: Ticket) -> None:
-    """Say that a ticket's card has changed; the homes of those whom it concerns change with it."""
+    """Say that a ticket's card has changed; homes of those whom it concerns, and digests it waits on, change with it."""
     fresh = desk.store.tickets.get(ticket.id) or ticket
     homes.ticket_changed(desk, fresh)
     if fresh.card_id is not None:
         desk.store.outbox.redraw(fresh.card_id, desk.clock())
+    if fresh.state not in {TicketState.APPLYING, TicketState.ROLLING_BACK}:  # not once for each write
+        for card_id in desk.store.postings.showing(ticket.id):
+            desk.store.outbox.redraw(card_id, desk.clock())
 
 
 def reply(desk: Desk, ticket: Ticket, surface: str, row_id: int, kind: str = "post", **detail: str) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from advisor.core.digest import Digest
 from advisor.core.estate import Posting, Schedule
 from advisor.core.model import Account
-from handlers.blocks.digest_said import scope
+from handlers.blocks.digest_said import Stand, scope
 from handlers.blocks.ticket_view import TicketView
 
 
@@ -30,6 +30,7 @@ class DigestView:
         default_factory=dict
     )  # still as they were told, and to be approved here
     links: Mapping[int, str] = field(default_factory=dict)  # to the cards of tickets
+    stands: Mapping[int, Stand] = field(default_factory=dict)  # how its tickets stand now
 
     @property
     def standing(self) -> bool:
