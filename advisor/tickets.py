@@ -61,7 +61,7 @@ def draft(
 ) -> int:
     """Commit what a form asked for. A worker plans it against live IAM and opens it, or says why not."""
     request = desk.store.requests.get(request_id)
-    report = desk.store.reports.get(report_id)
+    report = desk.store.reports.head(report_id)
     if request is None or report is None:
         raise LookupError(f"request {request_id} or its report is not there")
     now = desk.clock()

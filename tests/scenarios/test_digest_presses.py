@@ -264,6 +264,25 @@ def test_several_at_once(writing: Stage) -> None:
     assert all(t["reason"] == "spring" and t["requesters"] == f'["{story.ALICE}"]' for t in found)
 
 
+def test_several_are_judged_before_anything_is_written(writing: Stage) -> None:
+    """No other writer waits for ten reports to be judged, or for AWS: a fresh start has to ask who it is."""
+    stage = real(writing, "DBAdminRole", "TestRole-DeleteLater")
+    press(stage, "digest.tickets")
+    assert stage.slack.submit(story.ALICE, {"reason": {"value": "spring"}}).ok
+    stage.restart()
+    connection, asked = stage.store._db, []
+
+    def watched_(operation: str, phase: str) -> None:
+        asked.append((operation, bool(connection._owner)))
+
+    stage.aws.hook = watched_  # type: ignore[assignment]
+    stage.settle()
+    stage.aws.hook = None
+    assert stage.rows("SELECT count(*) AS n FROM ticket")[0]["n"] == 2
+    assert "GetCallerIdentity" in {operation for operation, _ in asked}
+    assert not [operation for operation, inside in asked if inside]
+
+
 @pytest.mark.parametrize("user", [story.GUEST, story.GONE])
 def test_who_may_not_open_several(monday: Stage, user: str) -> None:
     """The form becomes the refusal, and an old one that is sent opens nothing."""
