@@ -185,7 +185,8 @@ def _post(desk: Desk, posting: Posting, schedule: Schedule, told: Digest) -> Non
         if told.quiet:
             return
         _below(desk, posting, schedule, card_id, "post", "digest.details")
-        if told.more or len(store.trends.of_accounts([i for i, _ in told.accounts])) >= DAYS:
+        known = store.trends.of_accounts([i for i, _ in told.accounts], schedule.tag)
+        if told.more or len(known) >= DAYS:
             _below(desk, posting, schedule, card_id, "upload", "digest.files")
     log.info("digest.posted posting=%d schedule=%d", posting.id, schedule.id)
 

@@ -17,6 +17,12 @@ def gather(desk: Desk, ticket: Ticket, user: str) -> Evidence | None:
         return None
     key = desk.config.iam_audit_owner_tag
     job = store.jobs.get(ticket.job_id) if ticket.job_id else None
+    with (
+        store.transaction()
+    ):  # of one moment: what the log has a row of is in the bundle, and the other way round
+        approvals, entries = store.tickets.approvals(ticket.id), store.steps.of(ticket.id)
+        history, links = store.trail.of_ticket(ticket.id), store.log.about(f"ticket {ticket.id}")
+        log_end = store.log.last()
     return Evidence(
         ticket=ticket,
         plan=plan,
@@ -27,11 +33,12 @@ def gather(desk: Desk, ticket: Ticket, user: str) -> Evidence | None:
         owner_tag=(key, dict(plan.basis.tags).get(key, "")),
         report=_report(desk, ticket.report_id),
         looked=_report(desk, job.report_id) if job and job.report_id else None,
-        approvals=store.tickets.approvals(ticket.id),
-        entries=store.steps.of(ticket.id),
-        links=store.log.about(f"ticket {ticket.id}"),
-        log_end=store.log.last(),
+        approvals=approvals,
+        entries=entries,
+        links=links,
+        log_end=log_end,
         witnesses=proofs.witnesses(store.proofs.of(ticket.id)),
+        history=history,
     )
 
 

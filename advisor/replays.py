@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from advisor.core import testimony
 from advisor.core.errors import AwsError, Refused
 from advisor.core.events import unseen
 from advisor.core.model import Report, Snapshot
@@ -102,11 +103,14 @@ def last_look(desk: Desk, ticket: Ticket, plan: Plan, report: Report) -> tuple[M
     heard = _hear(desk, plan, plan.basis, report, snapshot, fresh=True)
     judged: list[Judged] = []
     if heard.calls:
-        standing = desk.aws.standing(desk.aws.session(entity.account), entity)
-        judged = _judge(desk, heard, plan, standing, report)
+        now = desk.aws.standing(desk.aws.session(entity.account), entity)
+        judged = _judge(desk, heard, plan, _as_approved(now, plan.basis), report)
     before = desk.store.trail.of_ticket(ticket.id)
     result = _result(desk, heard, judged, before.turned if before else ())
-    desk.store.trail.save(ticket.id, result)
+    with desk.store.transaction():
+        remember(desk, ticket, result)
+        if result.missing:
+            _say_again(desk, ticket)
     lost = [j for j in judged if j.fate is Fate.LOST]
     return tuple(Moved("called", " and ".join(j.actions), j.session, j.at) for j in lost[:20])
 
@@ -139,6 +143,45 @@ def attempts(desk: Desk, ticket: Ticket, plan: Plan, report: Report, since: date
     wanted = [j for j in judged if court.allowed(j.actions)]
     tried = tuple(Moved("called", " and ".join(j.actions), j.session, j.at) for j in wanted[:20])
     return Attempts(tried, heard.not_asked, heard.gaps)
+
+
+def _as_approved(now: Standing, basis: Standing) -> Standing:
+    """What stands beside the plan is of now, what the plan rests on is what was approved: any other is drift anyway.
+
+    A read that lags, and does not have a document, would make a call look as if something else had allowed it.
+    """
+    others = (m for m in now.managed if basis.policy(m.arn) is None)
+    return replace(now, inline=basis.inline, attached=basis.attached, managed=(*basis.managed, *others))
+
+
+def remember(desk: Desk, ticket: Ticket, replay: Replay) -> None:
+    """Keep what was said; its hash goes to the log, so that the evidence of the ticket cannot have other words."""
+    told = testimony.tree(replay)
+    with desk.store.transaction():
+        desk.store.trail.save(ticket.id, replay)
+        desk.store.log.add(
+            "bot",
+            testimony.VERB,
+            f"ticket {ticket.id}",
+            desk.clock(),
+            said=testimony.summary(told),
+            sha256=testimony.sha256(told),
+        )
+
+
+def _say_again(desk: Desk, ticket: Ticket) -> None:
+    """What had no answer is in the thread, once an approval: nobody reads the card for it any more."""
+    outbox = desk.store.outbox
+    if not outbox.said("ticket.replayed", ticket.id, ticket.changed_at):
+        outbox.add(
+            "post",
+            "ticket.replayed",
+            ticket.id,
+            channel=ticket.channel,
+            user=ticket.requesters[0],
+            now=desk.clock(),
+            parent_id=ticket.card_id,
+        )
 
 
 def reasons(replay: Replay) -> str:
@@ -174,6 +217,8 @@ def _hear(
     regions, every = where(desk, account, regions_used(report))
     looks = questions(services, single, regions) if who else ()
     gaps, not_asked = listen(desk, account, looks, seconds, fresh=fresh)
+    if not_asked and _known(desk, account, looks):
+        gaps, not_asked = _silent(looks, Refused.code), ""
     calls = desk.store.trail.calls(account, looks, who, desk.clock() - HISTORY)
     hidden = unseen(services, single)
     return _Heard(looks, tuple(calls), hidden, tuple(sorted(regions)), every, gaps, not_asked)
@@ -197,8 +242,18 @@ def listen(
         return (), error.call
     except AwsError as error:
         log.warning("trail.failed account=%s call=%s why=%s", account, error.call, error.code)
-        counted = Counter(look.region for look in looks)
-        return tuple(Gap(region, n, error.code) for region, n in sorted(counted.items())), ""
+        return _silent(looks, error.code), ""
+
+
+def _silent(looks: Collection[Look], why: str) -> tuple[Gap, ...]:
+    """None of them has a whole answer."""
+    counted = Counter(look.region for look in looks)
+    return tuple(Gap(region, n, why) for region, n in sorted(counted.items()))
+
+
+def _known(desk: Desk, account: str, looks: Collection[Look]) -> bool:
+    """Whether some of it was answered before it was refused: then "not asked" would not be true."""
+    return any(c.since < c.until for c in desk.store.trail.covered(account, looks).values())
 
 
 def where(desk: Desk, account: str, used: Collection[str]) -> tuple[frozenset[str], bool]:
@@ -260,4 +315,5 @@ def _result(desk: Desk, heard: _Heard, judged: list[Judged], turned: tuple[Judge
         all_regions=heard.all_regions,
         looks=len(heard.looks),
         gaps=heard.gaps,
+        asked=tuple(sorted({f"{look.key} {look.value}" for look in heard.looks})),
     )

@@ -89,7 +89,7 @@ def draft(
 ) -> int:
     """Commit what a form asked for. A worker plans it against live IAM and opens it, or says why not."""
     request = desk.store.requests.get(request_id)
-    report = desk.store.reports.get(report_id)
+    report = desk.store.reports.head(report_id)
     if request is None or report is None:
         raise LookupError(f"request {request_id} or its report is not there")
     now = desk.clock()
@@ -254,7 +254,7 @@ def _open(desk: Desk, ticket: Ticket, made: Plan, proof: Proof | None, replay: R
             store.proofs.save(ticket.id, proof)
             reply(desk, ticket, "ticket.proof", ticket.id)
         if replay:
-            store.trail.save(ticket.id, replay)
+            replays.remember(desk, ticket, replay)
             if not replay.not_asked:
                 reply(desk, ticket, "ticket.replay", ticket.id)
         homes.ticket_changed(desk, ticket)
@@ -298,11 +298,14 @@ def void(desk: Desk, ticket: Ticket, failure: Failure) -> None:
 
 
 def redraw(desk: Desk, ticket: Ticket) -> None:
-    """Say that a ticket's card has changed; the homes of those whom it concerns change with it."""
+    """Say that a ticket's card has changed; homes of those whom it concerns, and digests it waits on, change with it."""
     fresh = desk.store.tickets.get(ticket.id) or ticket
     homes.ticket_changed(desk, fresh)
     if fresh.card_id is not None:
         desk.store.outbox.redraw(fresh.card_id, desk.clock())
+    if fresh.state not in {TicketState.APPLYING, TicketState.ROLLING_BACK}:  # not once for each write
+        for card_id in desk.store.postings.showing(ticket.id):
+            desk.store.outbox.redraw(card_id, desk.clock())
 
 
 def reply(desk: Desk, ticket: Ticket, surface: str, row_id: int, kind: str = "post", **detail: str) -> None:

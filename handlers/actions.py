@@ -144,8 +144,7 @@ class Listeners:
                 self._answer_to(body, "ticket.one", number)
                 ack()
             case commands.Numbered(_, number):
-                user, channel = str(body["user_id"]), str(body["channel_id"])
-                self._work(("keep", number), lambda: self.intake.end_keep(number, user, channel))
+                self.once(f"trigger:{body['trigger_id']}", lambda: self._end_keep(number, body))
                 ack()
             case commands.UsageError(typed, wrong, hint, near):
                 ack(answers.usage(typed, wrong, hint, near).answer())
@@ -188,6 +187,11 @@ class Listeners:
         kind, words = estate_words.question(asked)
         user, channel = str(body["user_id"]), str(body["channel_id"])
         return {"question": questions.ask(self.desk, kind, user, channel, words)}
+
+    def _end_keep(self, number: int, body: Body) -> Json:
+        user, channel = str(body["user_id"]), str(body["channel_id"])
+        self.desk.store.orders.add("keep.end", user, channel, number, {}, self.desk.clock())
+        return {}
 
     def _ask_about(self, word: str, body: Body) -> None:
         """whoami, accounts, keeps and log export ask Slack or AWS, so they are answered by a worker."""

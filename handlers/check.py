@@ -12,7 +12,7 @@ from pathlib import Path
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from advisor.core.errors import AwsError, ConfigError, StoreError
+from advisor.core.errors import AwsError, ConfigError, Refused, StoreError
 from advisor.core.model import Account, Granularity
 from advisor.edges import config as settings
 from advisor.edges.aws import Aws, Session
@@ -36,6 +36,10 @@ _PROOFS = {"missing", "busy"}
 """Errors that prove the permission: a made-up name was looked up, a credential report is still being made."""
 
 Line = tuple[str, bool, str]
+Probe = tuple[str, Callable[[], object]]
+
+_TINY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:GetCallerIdentity","Resource":"*"}]}'
+"""A document to ask Access Analyzer and the simulator about."""
 
 
 def check(say: Callable[[str], None]) -> int:
@@ -136,7 +140,7 @@ def _aws(config: Config) -> Iterator[Line]:
         return
     yield "AWS organisation", True, _organization(aws)
     for account in accounts:
-        yield from _account(aws, account)
+        yield from _account(aws, account, config)
         if aws.writer.may_write:
             yield _write_role(aws, account)
 
@@ -156,21 +160,56 @@ def _organization(aws: Aws) -> str:
     return f"{found.id}/{root}" if limited else f"{no}: service control policies are not turned on at {root}"
 
 
-def _account(aws: Aws, account: Account) -> Iterator[Line]:
+def _account(aws: Aws, account: Account, config: Config) -> Iterator[Line]:
     name = f"AWS {account.alias or account.id}"
     try:
         session = aws.session(account.id)
     except AwsError as error:
         yield f"{name}: {error.call}", False, f"{error.role or account.id}: {error.message[:200]}"
         return
-    for call, probe in _probes(aws, session):
+    yield from _tried(name, _probes(aws, session))
+    if config.iam_audit_replay_seconds:
+        yield from _tried(name, _history(aws, session), "iam-read-policy.json", "IAM_AUDIT_REPLAY_SECONDS=0")
+    if config.iam_audit_access_analyzer == "on":
+        off = "IAM_AUDIT_ACCESS_ANALYZER=off"
+        yield from _tried(name, _analyzer(aws, session), "iam-analyzer-policy.json", off)
+        yield f"{name}: {_CHARGED}", True, "not tried, because AWS charges for each call"
+
+
+def _tried(name: str, probes: list[Probe], policy: str = "", off: str = "") -> Iterator[Line]:
+    """A line for each call; for a witness that may not be asked also what to do: allow it, or set `off`."""
+    for call, probe in probes:
         try:
             probe()
         except AwsError as error:
             refused = error.code not in _PROOFS
-            yield f"{name}: {error.call}", not refused, error.message[:200] if refused else ""
+            advice = f". Allow it as docs/{policy} does, or set {off}" if isinstance(error, Refused) else ""
+            note = f"{error.message[:200]}{advice if off else ''}" if refused else ""
+            yield f"{name}: {error.call}", not refused, note
         else:
             yield f"{name}: {call}", True, ""
+
+
+def _history(aws: Aws, session: Session) -> list[Probe]:
+    """What the second witness of tickets needs."""
+    return [
+        ("cloudtrail:LookupEvents", lambda: aws.trail.probe(session.account)),
+        ("ec2:DescribeRegions", lambda: aws.trail.regions(session.account)),
+    ]
+
+
+_CHARGED = "access-analyzer:CheckNoNewAccess, CheckAccessNotGranted"
+
+
+def _analyzer(aws: Aws, session: Session) -> list[Probe]:
+    """What asking AWS about plans needs, as far as it is free."""
+    ask, account = aws.analyzer, session.account
+    nobody, actions = f"arn:aws:iam::{account}:role/iam-audit-check-of-permissions", ["sts:GetCallerIdentity"]
+    return [
+        ("access-analyzer:ValidatePolicy", lambda: ask.errors(ask.client(account), account, _TINY)),
+        ("iam:SimulateCustomPolicy", lambda: ask.simulate_custom(session, [_TINY], actions)),
+        ("iam:SimulatePrincipalPolicy", lambda: ask.simulate_principal(session, nobody, actions)),
+    ]
 
 
 def _write_role(aws: Aws, account: Account) -> Line:
@@ -183,7 +222,7 @@ def _write_role(aws: Aws, account: Account) -> Line:
     return name, True, f"{aws.writer.role}, entered with a session that may do nothing"
 
 
-def _probes(aws: Aws, session: Session) -> list[tuple[str, Callable[[], object]]]:
+def _probes(aws: Aws, session: Session) -> list[Probe]:
     """Each permission of the read policy, by a call that changes nothing."""
     iam, none = session.iam, "iam-audit-check-of-permissions"
     try:
@@ -193,7 +232,7 @@ def _probes(aws: Aws, session: Session) -> list[tuple[str, Callable[[], object]]
     arn = found.arn if found else f"arn:aws:iam::{session.account}:role/{none}"
     policy = f"arn:aws:iam::{session.account}:policy/{none}"
 
-    def asked(method: str, call: str, **parameters: object) -> tuple[str, Callable[[], object]]:
+    def asked(method: str, call: str, **parameters: object) -> Probe:
         return call, lambda: aws.probe_call(session, getattr(iam, method), call, **parameters)
 
     return [
@@ -243,7 +282,5 @@ def _probes(aws: Aws, session: Session) -> list[tuple[str, Callable[[], object]]
         asked("get_policy", "iam:GetPolicy", PolicyArn=policy),
         asked("get_policy_version", "iam:GetPolicyVersion", PolicyArn=policy, VersionId="v1"),
         asked("list_policy_versions", "iam:ListPolicyVersions", PolicyArn=policy),
-        ("cloudtrail:LookupEvents", lambda: aws.trail.probe(session.account)),
-        ("ec2:DescribeRegions", lambda: aws.trail.regions(session.account)),
         asked("list_entities_for_policy", "iam:ListEntitiesForPolicy", PolicyArn=policy),
     ]

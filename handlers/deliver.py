@@ -17,14 +17,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 
 from advisor import jobs
 from advisor.core.model import Notice
 from advisor.desk import Desk
 from advisor.edges.chart import NoChart
-from handlers import uploads
+from handlers import lookback, uploads
 from handlers.access import NoAnswer, People
 from handlers.blocks.kit import Json, Message
 from handlers.draw import RUNGS, Draw
@@ -103,41 +102,21 @@ class Deliver:
         if notice.kind == "upload":
             self._no_file(notice, "Slack did not answer, so it may be there already")
             return True
-        if notice.kind != "post" or notice.parent_id is not None:
+        if notice.kind != "post":
             return False
-        ts_of = self._look_for(notice)
+        place = self._thread(notice) if notice.parent_id else {"channel": notice.channel}
+        since = (notice.sending_at or notice.created_at) - timedelta(minutes=5)
+        ts_of = lookback.find(self.people.client, place, notice.id, since) if place else None
         if ts_of is None:
             return False
         channel, ts = ts_of
         store = self.desk.store
         with store.transaction():
             store.outbox.sent(notice.id, channel, ts)
-            store.outbox.redraw(notice.id, self.desk.clock())  # it was drawn from the state of then
+            if notice.parent_id is None:
+                store.outbox.redraw(notice.id, self.desk.clock())  # it was drawn from the state of then
         log.info("notice.found notice=%d", notice.id)
         return True
-
-    def _look_for(self, notice: Notice) -> tuple[str, str] | None:
-        """The channel and timestamp of a post of ours, by its outbox id; None where it is not there or not readable."""
-        try:
-            channel = notice.channel
-            if channel.startswith(("U", "W")):
-                channel = str(self.people.client.conversations_open(users=channel)["channel"]["id"])
-            since = (notice.sending_at or notice.created_at) - timedelta(minutes=5)
-            found = self.people.client.conversations_history(
-                channel=channel, oldest=f"{since.timestamp():.6f}", limit=200, include_all_metadata=True
-            )
-        except SlackApiError as error:
-            word = refusal_of(error)
-            if word.wait or word.unknown:
-                raise NoAnswer(word.error) from error
-            return None  # the optional history scopes are not there
-        except Exception as error:
-            raise NoAnswer(type(error).__name__) from error
-        for message in found.get("messages") or []:
-            payload = (message.get("metadata") or {}).get("event_payload") or {}
-            if payload.get("outbox") == notice.id:
-                return channel, str(message["ts"])
-        return None
 
     # -- kinds ---------------------------------------------------------------------------------------------------
 

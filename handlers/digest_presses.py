@@ -16,7 +16,8 @@ from handlers.actions import Body, Listeners, row_of
 from handlers.blocks import answers, digest_answers, digest_form, ticket_form
 from handlers.blocks.kit import Json
 from handlers.digest_commands import NEW, filled
-from handlers.digest_work import DigestWork, serve, words_of
+from handlers.digest_tickets import serve
+from handlers.digest_work import DigestWork, words_of
 from handlers.draw_digests import shown_whole
 from handlers.draw_tickets import KEPT_FOR
 from handlers.opening import open_form

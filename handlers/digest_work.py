@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
-from advisor import decisions, digests, jobs, tickets
+from advisor import decisions, digests, jobs
 from advisor.core.digest import Order, Wanted
 from advisor.core.errors import AwsError
 from advisor.core.estate import Cadence, Posting, PostingState, Rhythm, Schedule
 from advisor.core.lifecycle import Person
-from advisor.core.model import Asked, Entity, Failure
+from advisor.core.model import Entity, Failure
 from advisor.core.removal import TicketState, Verb
 from advisor.desk import Desk
-from handlers import sweep_orders
+from handlers import digest_tickets, keep_orders, sweep_orders
 from handlers.access import NoAnswer, People
 from handlers.blocks.words import place_of
 
 log = logging.getLogger(__name__)
-
-_PLAN = timedelta(seconds=1)
-"""How often it is looked whether tickets that were asked for together are planned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +136,9 @@ class DigestWork:
         with store.transaction():
             if not store.orders.settle(order.id, outcome):
                 return
+            if order.verb == keep_orders.VERB:
+                keep_orders.answer(self, order, outcome)
+                return
             if ":" not in outcome:  # nothing was done: the try is in the log
                 verb = order.verb if order.verb.startswith("sweep.") else f"digest.{order.verb}"
                 store.log.add(order.user, f"{verb}.refused", f"order {order.id}", now, why=outcome)
@@ -220,7 +219,7 @@ class DigestWork:
         if problem or entity is None:
             return problem or "old"
         store, now = self.desk.store, self.desk.clock()
-        services = [str(s) for s in _listed(order.words.get("services"))]
+        services = [str(s) for s in listed(order.words.get("services"))]
         until, reason = _day(str(order.words.get("until"))), str(order.words.get("reason"))
         if until is None or until <= now:
             return "old"
@@ -238,49 +237,6 @@ class DigestWork:
                 "ephemeral", "digest.answer", order.id, channel=order.channel, user=order.user, now=now
             )
         return None
-
-    def tickets(self, order: Order, word: str) -> str | None:
-        """A draft for each entity; when all are planned, one card lists them."""
-        if word:
-            return word
-        store, now = self.desk.store, self.desk.clock()
-        if not order.outcome:
-            with store.transaction():
-                drafted = [self._draft(order, int(str(e))) for e in _listed(order.words.get("entities"))]
-                made = [d for d in drafted if d is not None]
-                store.orders.note(order.id, json.dumps(made))
-                store.orders.again(order.id, now + _PLAN, failed=False)
-            return None if made else "old"
-        planned = [t for i in json.loads(order.outcome) if (t := store.tickets.get(int(i)))]
-        if any(t.state is TicketState.DRAFT for t in planned):
-            store.orders.again(order.id, now + _PLAN, failed=False)
-            return None
-        with store.transaction():
-            if store.orders.settle(order.id, order.outcome):
-                store.outbox.add(
-                    "post", "tickets.opened", order.id, channel=order.channel, user=order.user, now=now
-                )
-        return None
-
-    def _draft(self, order: Order, entity_id: int) -> int | None:
-        """A ticket of what the newest report alone says can go; None where there is no report."""
-        store = self.desk.store
-        entity, report_id = store.entities.get(entity_id), store.digests.newest_report(entity_id)
-        if entity is None or report_id is None:
-            return None
-        request = serve(self.desk, entity, report_id, order.user, order.channel)
-        filled = tickets.form(self.desk, report_id, self.desk.config.iam_audit_window_days)
-        if filled is None:
-            return None
-        return tickets.draft(
-            self.desk,
-            request_id=request,
-            report_id=report_id,
-            user=order.user,
-            channel=order.channel,
-            reason=str(order.words.get("reason")),
-            keys=filled.proposed,
-        )
 
     # -- who may -------------------------------------------------------------------------------------------------
 
@@ -348,14 +304,14 @@ class DigestWork:
             str(words["at"]),
             self.people.zone(order.user),
         )
-        accounts = tuple(str(a) for a in _listed(words.get("accounts")) if str(a) != "all")
+        accounts = tuple(str(a) for a in listed(words.get("accounts")) if str(a) != "all")
         return Wanted(
             channel=place_of(str(words["channel"]), order.user),
             rhythm=rhythm,
             accounts=accounts,
             tag=str(words.get("tag") or ""),
             severity=str(words.get("severity") or ""),
-            mention=tuple(str(m) for m in _listed(words.get("mention"))),
+            mention=tuple(str(m) for m in listed(words.get("mention"))),
             quiet=bool(words.get("quiet")),
         )
 
@@ -376,13 +332,8 @@ def words_of(wanted: Wanted) -> dict[str, object]:
     }
 
 
-def serve(desk: Desk, entity: Entity, report_id: int, user: str, channel: str) -> int:
-    """A request that a stored report has answered: what a ticket is opened from."""
-    asked = Asked(entity.kind, entity.name, entity.account, days=desk.config.iam_audit_window_days)
-    return desk.store.requests.served(user, channel, "digest", asked, desk.clock(), entity.id, report_id)
-
-
-def _listed(value: object) -> list[object]:
+def listed(value: object) -> list[object]:
+    """A list of an order's words."""
     return value if isinstance(value, list) else []
 
 
@@ -400,7 +351,8 @@ _VERBS: dict[str, Callable[[DigestWork, Order, str], str | None]] = {
     "off": DigestWork.off,
     "now": DigestWork.now,
     "keep": DigestWork.keep,
-    "tickets": DigestWork.tickets,
+    "tickets": digest_tickets.several,
+    keep_orders.VERB: keep_orders.end,
     "sweep.schedule": sweep_orders.make,
     "sweep.off": sweep_orders.off,
 }

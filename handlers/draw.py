@@ -85,7 +85,7 @@ class Draw:
         return DrawDigests(self.desk, self.people, self.tickets)
 
     def metadata(self, notice: Notice) -> Json | None:
-        """Slack metadata of a parent card: ids and a state, nothing private."""
+        """Slack metadata of a post: ids, of a card also a state, nothing private. By it a lost one is found again."""
         store = self.desk.store
         found: Request | Ticket | Sweep | Question | None
         match notice.surface:
@@ -102,7 +102,9 @@ class Draw:
             case "reminder":
                 found = None  # it has no state; it is found again by its outbox id
             case _:
-                return None
+                if notice.kind != "post":
+                    return None
+                return {"event_type": "iam_audit.post", "event_payload": {"outbox": notice.id}}
         card = notice.parent_id or notice.id
         payload = {"id": notice.row_id, "state": str(found.state) if found else "", "outbox": card}
         return {"event_type": f"iam_audit.{notice.surface.partition('.')[0]}", "event_payload": payload}

@@ -17,6 +17,7 @@ from advisor.desk import Desk
 from advisor.edges.chart import NoChart, Trend, draw
 from handlers.access import NoAnswer, People
 from handlers.blocks import answers, digest, digest_answers, digest_thread, trend
+from handlers.blocks.digest_said import Stand
 from handlers.blocks.digest_view import DigestView
 from handlers.blocks.kit import Json, Message
 from handlers.blocks.ticket_view import TicketView
@@ -28,6 +29,9 @@ log = logging.getLogger(__name__)
 
 _LINKED = 4
 """Tickets of a card that are linked: each link is a question to Slack."""
+
+_STANDING = 20
+"""Tickets of a card of which it is looked up how they stand: more than it has room for."""
 
 _ROWS = 20_000
 """Clean-ups that the file of a digest lists."""
@@ -84,6 +88,7 @@ class DrawDigests:
             read_at=self._read_at(schedule) if posting.state is PostingState.FAILED else None,
             tickets=self._approvable(told) if told else {},
             links=self._links(told) if told else {},
+            stands=self._stands(told) if told else {},
         )
 
     def _accounts(self, schedule: Schedule) -> tuple[Account, ...]:
@@ -103,6 +108,15 @@ class DrawDigests:
             view = self.tickets.view(ticket) if ticket and shown_whole(self.desk, ticket, one) else None
             if view and digest.whole(view):
                 found[one.ticket_id] = view
+        return found
+
+    def _stands(self, told: Digest) -> dict[int, Stand]:
+        """How the tickets that waited stand now."""
+        store, found = self.desk.store.tickets, {}
+        for one in told.waiting[:_STANDING]:
+            ticket = store.get(one.ticket_id)
+            if ticket:
+                found[one.ticket_id] = Stand(ticket.state, len(store.approvals(ticket.id)))
         return found
 
     def _links(self, told: Digest) -> dict[int, str]:
@@ -222,14 +236,13 @@ class DrawDigests:
 
     def _picture(self, view: DigestView) -> list[File]:
         """Granted against used, day by day; none where there is one day only, or the picture cannot be drawn."""
-        points = self.desk.store.trends.of_accounts(
-            [i for i, _ in view.digest.accounts] if view.digest else []
-        )
+        accounts = [i for i, _ in view.digest.accounts] if view.digest else []
+        points = self.desk.store.trends.of_accounts(accounts, view.schedule.tag)
         if len(points) < digests.DAYS:
             return []
-        title = f"Granted and used in {view.named}"
+        title = f"Granted and used in {view.covered}"
         try:
-            drawn = draw(Trend(title, points))
+            drawn = draw(Trend(title, points, trend.note(points)))
         except NoChart as error:
             log.warning("chart.failed posting=%d why=%s", view.posting.id, error)
             return []

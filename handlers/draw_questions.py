@@ -44,7 +44,7 @@ def _trend(view: QuestionView) -> list[tuple[bytes, str]]:
         return []
     title = question_history.picture_title(view)
     marks = tuple(Mark(day, label) for day, label in question_history.marks(view))
-    return [(draw(Trend(title, points, marks=marks)), trend.sentence(title, points))]
+    return [(draw(Trend(title, points, trend.note(points), marks)), trend.sentence(title, points))]
 
 
 def _groups(view: QuestionView) -> RegroupView:

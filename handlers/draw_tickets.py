@@ -126,7 +126,8 @@ class DrawTickets:
     def replay(self, notice: Notice, _rung: int) -> Message | None:
         """What CloudTrail's event history says of the plan."""
         view = self.of_row(notice.row_id)
-        return ticket_replay.thread(view) if view else None
+        again = notice.surface == "ticket.replayed"
+        return ticket_replay.thread(view, again=again) if view else None
 
     def elsewhere(self, notice: Notice, _rung: int) -> Message | None:
         """Where the card went instead."""
@@ -315,6 +316,7 @@ SURFACES: dict[str, Callable[[DrawTickets, Notice, int], Message | None]] = {
     "ticket.void": DrawTickets.void,
     "ticket.diff": DrawTickets.diff,
     "ticket.replay": DrawTickets.replay,
+    "ticket.replayed": DrawTickets.replay,
     "ticket.diff_is_there": DrawTickets.diff_is_there,
     "ticket.elsewhere": DrawTickets.elsewhere,
     "ticket.file_refused": DrawTickets.no_file,

@@ -11,7 +11,6 @@ from slack_sdk import WebClient
 from advisor.core.model import Asked
 from handlers.actions import Body, Listeners, row_of
 from handlers.blocks.kit import Json
-from handlers.intake import FRONT
 
 HOME = (
     "home.new",
@@ -87,8 +86,12 @@ class HomeListeners:
     def on_keep_end(self, ack: Ack, body: Body) -> None:
         """End it: what `keep end N` does; who may is asked of Slack by the worker, now."""
         user, row = str(body["user"]["id"]), row_of(_value(body)) or 0
-        desk, intake = self.on.desk, self.on.intake
-        desk.lanes.submit(FRONT, ("keep", row), lambda: intake.end_keep(row, user, user), desk.store.work)
+        desk = self.on.desk
+
+        def effect() -> None:
+            desk.store.orders.add("keep.end", user, user, row, {}, desk.clock())
+
+        self.on.press(body, effect)
         ack()
 
     def on_digest(self, ack: Ack, body: Body, client: WebClient) -> None:

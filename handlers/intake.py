@@ -224,29 +224,6 @@ class Intake:
             return
         questions.run(self.desk, fresh.id)
 
-    def end_keep(self, keep_id: int, user: str, channel: str) -> None:
-        """`keep end N`: its entity's owner or an approver, asked afresh."""
-        store = self.desk.store
-        keep = store.keeps.get(keep_id)
-        try:
-            self.people.forget(user)
-            word = self.people.refusal(user)
-            owner = keep is not None and user == self._owner(keep.entity_id)
-            person = Person(approver=self.people.approver(user), owner=owner)
-        except NoAnswer:
-            word, person = "unknown", Person()
-        if word in {"", "auditor"}:
-            word = decisions.end_keep(self.desk, keep_id, user, person)
-        store.outbox.add(
-            "ephemeral",
-            "keep.ended",
-            keep_id,
-            channel=channel,
-            user=user,
-            now=self.desk.clock(),
-            detail={"why": word},
-        )
-
     def _owner(self, entity_id: int) -> str:
         """The owner of an entity, by its tag when it was read last."""
         snapshot = self.desk.store.entities.newest_snapshot(entity_id)

@@ -123,6 +123,7 @@ def test_what_is_refused(web: WebClient, method: str, parameters: Json, error: s
         ("usergroups:read", "usergroups_users_list", {"usergroup": story.APPROVERS}),
         ("channels:read", "conversations_info", {"channel": SECURITY}),
         ("channels:history", "conversations_history", {"channel": SECURITY}),
+        ("channels:history", "conversations_replies", {"channel": SECURITY, "ts": "1.0"}),
         ("im:write", "conversations_open", {"users": ALICE}),
         ("files:write", "files_getUploadURLExternal", {"filename": "a", "length": 1}),
     ],
@@ -154,6 +155,9 @@ def test_a_message_its_thread_and_its_change(ws: Slack, web: WebClient) -> None:
     assert "event_payload" not in without.get("metadata", {})
     assert found["metadata"] == metadata
     assert reply["ts"] not in {m["ts"] for m in full}
+    thread = web.conversations_replies(channel=SECURITY, ts=posted["ts"], include_all_metadata=True)
+    assert [m["ts"] for m in thread["messages"]] == [posted["ts"], reply["ts"]]
+    assert _error(web.conversations_replies, channel=SECURITY, ts="1.000000") == "thread_not_found"
 
 
 def test_only_for_one_person(ws: Slack, web: WebClient) -> None:

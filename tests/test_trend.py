@@ -79,6 +79,28 @@ def test_a_day_is_the_sum_of_what_was_known_by_its_end(
         assert point.entities == len(here)
 
 
+def test_only_of_a_tag(store: Store) -> None:
+    """A digest about a tag has a trend about that tag: of the entities that have it now, letter by letter."""
+    written(store, [Seen(n, NOW - timedelta(days=n), 10 * n, n, 1) for n in (1, 2, 3)], {})
+    with store.transaction():
+        for entity_id, value in ((1, "pay"), (2, "Pay"), (3, "pay")):
+            store._db.run("INSERT INTO tag VALUES (?, 'team', ?)", (entity_id, value))
+    found = store.trends.of_accounts([ACCOUNT], "team=pay")
+    assert [(p.granted, p.entities) for p in found] == [(30, 1), (40, 2)]
+    assert store.trends.of_accounts([ACCOUNT], "team=nobody") == ()
+    assert len(store.trends.of_accounts([ACCOUNT])) == 3
+    with store.transaction():
+        store._db.run("DELETE FROM tag")
+
+
+def test_more_entities_are_told_apart_from_more_grants() -> None:
+    """A sweep after three audits is no leap of what is granted to anybody."""
+    few, many = Point(date(2026, 1, 1), 25, 2, 20, 3), Point(date(2026, 1, 9), 9_000, 800, 20, 1_512)
+    told = trend.note([few, many])
+    assert "first time adds its services. Entities: 3 on 1 Jan 2026, 1,512 on 9 Jan 2026." in told
+    assert "first time" not in trend.note([many, few]) and "Entities" not in trend.note([few, few])
+
+
 def carried(n: int = 1, **more: object) -> Carried:
     return Carried(**{"ticket": n, "at": NOW, "did": Did.APPLIED, "kind": "role", "name": HOSTILE, **more})  # type: ignore[arg-type]
 
@@ -146,4 +168,4 @@ def test_a_picture_is_drawn(name: str) -> None:
     """Of whatever there is, with marks and strangers’ words in them."""
     points = SERIES[name]
     marks = tuple(Mark(points[-1].day, HOSTILE) for _ in range(4))
-    assert draw(Trend(HOSTILE, points, marks=marks)).startswith(b"\x89PNG")
+    assert draw(Trend(HOSTILE, points, trend.note(points), marks)).startswith(b"\x89PNG")

@@ -43,9 +43,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What somebody asks of a digest, committed before it was acknowledged; a worker decides it.
+    """What somebody asks of a digest, a scheduled sweep or a keep, committed before it was acknowledged; a worker decides it.
 
-    `verb` is make, edit, off, now, keep or tickets; `row_id` the schedule, the entity or the posting that it is about.
+    `verb` is make, edit, off, now, keep or tickets, sweep.schedule or sweep.off, or keep.end; `row_id` the schedule, the
+    entity, the posting or the keep that it is about.
     """
 
     id: int

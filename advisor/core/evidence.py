@@ -14,9 +14,11 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+from advisor.core import testimony
 from advisor.core.chain import Link
 from advisor.core.model import TRACKED_DAYS, Entity, Report, ServiceRow
 from advisor.core.removal import Approval, Edit, Entry, Plan, Ticket
+from advisor.core.replay import Replay
 from advisor.core.standing import fingerprinted
 
 FORMAT = "iam-audit.evidence/1"
@@ -54,6 +56,7 @@ class Evidence:
     links: tuple[Link, ...]  # the rows of the log about the ticket
     log_end: tuple[int, str]  # how many rows the whole log has, and its last hash
     witnesses: tuple[Witness, ...] = ()
+    history: Replay | None = None  # what CloudTrail said last; None where it was turned off
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,7 @@ def tree(of: Evidence) -> Tree:
         },
         "data": _data(of),
         "witnesses": [asdict(w) for w in of.witnesses],
+        "event_history": testimony.tree(of.history),
         "approvals": {
             "needed": of.needed,
             "given": [{"user": a.user, "at": a.at, "fingerprint": a.fingerprint} for a in of.approvals],
@@ -256,6 +260,7 @@ def check(found: Mapping[str, bytes]) -> tuple[Check, ...]:
             _approvals(told, log["rows"]),
             _documents(told, plan),
             _steps(told, plan),
+            *_history(told["event_history"], log["rows"]),
             _chain(log["rows"], f"ticket {told['ticket']['id']}", log["whole_log"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -340,6 +345,18 @@ def _steps(told: Tree, plan: Tree) -> Check:
     tail = f", and {back} of a way back" if back else ""
     return Check(
         holds=True, said=f"{done} of {len(plan['steps'])} steps were carried out, all of the plan{tail}"
+    )
+
+
+def _history(told: Tree, rows: Iterable[Tree]) -> tuple[Check, ...]:
+    """CloudTrail's words are those that the log has the hash of; nothing to check where it was never asked."""
+    hashes = [json.loads(r["detail"])["sha256"] for r in rows if r["verb"] == testimony.VERB]
+    if not hashes and told["not_asked"] == testimony.OFF:
+        return ()
+    if testimony.sha256(told) not in hashes[-1:]:
+        return (Check(holds=False, said="what CloudTrail's event history said is not what the log has"),)
+    return (
+        Check(holds=True, said=f"CloudTrail's event history, as the log has it: {testimony.summary(told)}"),
     )
 
 

@@ -111,6 +111,7 @@ class Replay:
     all_regions: bool = True  # whether the account's enabled Regions are known
     looks: int = 0
     gaps: tuple[Gap, ...] = ()
+    asked: tuple[str, ...] = ()  # in each Region: EventSource ecs.amazonaws.com
 
     @property
     def kinds(self) -> int:

@@ -60,7 +60,7 @@ class Trend:
 
     title: str
     points: tuple[Point, ...]
-    note: str = "Services of the last report of each day. Steps: nothing is known between two reports."
+    note: str
     marks: tuple[Mark, ...] = ()
 
 

@@ -20,6 +20,8 @@ LINES = (
 
 TICKS = 6
 """Days named below a trend, besides the first."""
+_WIDE = 72
+"""Letters of a title that a line holds; it has two at most."""
 NAMED = 12
 """Changes of a trend that find room for their words."""
 
@@ -106,7 +108,8 @@ def _axes_of_attempts(axes: Any, bars: list[dict[str, Any]], tracked: int) -> No
 
 
 def _head(figure: Any, axes: Any, spec: dict[str, Any]) -> None:
-    axes.set_title(spec["title"], loc="left", color=INK, fontsize=12, fontweight="bold", pad=12)
+    title = textwrap.shorten(spec["title"], 2 * _WIDE, placeholder="…")
+    axes.set_title(textwrap.fill(title, _WIDE), loc="left", color=INK, fontsize=12, fontweight="bold", pad=12)
     figure.supxlabel(spec["note"], color=SOFT, fontsize=8, x=0.01, ha="left")
 
 
@@ -123,7 +126,7 @@ def _trend(spec: dict[str, Any], plt: Any) -> Any:
             continue
         x, y = zip(*known, strict=True)
         axes.step(x, y, where="post", color=colour, linewidth=2.2, linestyle=style, zorder=3)
-        axes.scatter(x, y, color=colour, s=14 if len(x) < 60 else 4, zorder=4)
+        axes.scatter(x, y, color=colour, s=14 if len(x) < 30 else 4, zorder=4)
         if key != "could_go":
             axes.fill_between(x, y, step="post", color=colour, alpha=0.08, linewidth=0, zorder=1)
         ends.append((y[-1], f"{label} {y[-1]:,}", colour))
@@ -131,12 +134,11 @@ def _trend(spec: dict[str, Any], plt: Any) -> Any:
     _mark(axes, spec["marks"], most)
     axes.set_ylim(0, most * 1.3 if spec["marks"] else most * 1.15)
     axes.margins(x=0.02)
-    span = (days[-1] - days[0]).days
-    ticks = [days[0] + timedelta(days=round(span * n / TICKS)) for n in range(TICKS + 1)]
-    ticks = sorted(set(ticks))
+    ticks = _days_named(days[0], days[-1])
     axes.set_xticks(ticks, [f"{t.day} {t:%b %Y}" for t in ticks])
+    axes.yaxis.get_major_locator().set_params(integer=True)
     axes.yaxis.set_major_formatter("{x:,.0f}")
-    axes.tick_params(length=0, colors=SOFT, labelsize=8)
+    axes.tick_params(length=0, colors=SOFT, labelsize=8, pad=6)
     axes.grid(axis="y", color=GRID, linewidth=0.8, zorder=0)
     for side in ("top", "right", "left", "bottom"):
         axes.spines[side].set_visible(False)
@@ -144,10 +146,18 @@ def _trend(spec: dict[str, Any], plt: Any) -> Any:
     return figure
 
 
+def _days_named(first: datetime, last: datetime) -> list[datetime]:
+    """Days evenly apart, back from the last one; the first too, where it does not run into the next."""
+    step = max(1, -(-(last - first).days // TICKS))
+    found = [last - timedelta(days=step * n) for n in range((last - first).days // step + 1)]
+    return found if (found[-1] - first).days < 0.6 * step else [*found, first]
+
+
 def _label_ends(axes: Any, ends: list[tuple[int, str, str]], most: int) -> None:
     """The last number of each line beside it; lines that end close together have their words apart."""
     place: float = -most
-    for value, label, colour in sorted(ends):
+    ends.reverse()  # of equal ones granted stands above
+    for value, label, colour in sorted(ends, key=lambda end: end[0]):
         place = max(value, place + most * 0.08)
         where = {"xycoords": ("axes fraction", "data"), "va": "center", "annotation_clip": False}
         axes.annotate(label, (1.01, place), color=colour, fontsize=9, fontweight="bold", **where)

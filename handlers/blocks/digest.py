@@ -256,11 +256,11 @@ def _changed(told: Digest, room: Room) -> list[Any]:
 def _waiting(view: DigestView, told: Digest, room: Room) -> list[Any]:
     lines = []
     for one in [w for w in told.waiting if w.ticket_id not in _shown(view, told)]:
-        icon = "rotating_light" if one.stuck else "raised_hand"
+        icon, stands = said.stands(one, view.stands.get(one.ticket_id), room.name)
         link = view.links.get(one.ticket_id)
         name = f"Ticket {one.ticket_id}"
         parts: list[Any] = [kit.emoji(icon), kit.text(" "), kit.link(link, name) if link else kit.text(name)]
-        lines.append(kit.section(*parts, kit.text(f", {said.waits(one, room.name)}")))
+        lines.append(kit.section(*parts, kit.text(f", {stands}")))
     for end in told.ending:
         text = (
             f" The keep of {end.service or 'everything'} for {kit.clip(end.thing.name, room.name)} ends on "

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from advisor.core.digest import Change, Digest, Ended, Thing, Unread, Waiting
 from advisor.core.estate import Cadence, Rhythm, Schedule
 from advisor.core.model import Account
-from handlers.blocks import kit, words
+from advisor.core.removal import TicketState
+from handlers.blocks import home_lines, kit, words
 
 _TITLE = {Cadence.DAILY: "IAM today", Cadence.WEEKLY: "IAM this week", Cadence.MONTHLY: "IAM this month"}
 _KIND = {Cadence.DAILY: "Daily", Cadence.WEEKLY: "Weekly", Cadence.MONTHLY: "Monthly"}
 _ALIAS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """How a ticket stands now."""
+
+    state: TicketState
+    approvals: int
 
 
 def title(schedule: Schedule) -> str:
@@ -105,10 +115,24 @@ def unused(one: Change, limit: int, many: int, width: int = 40) -> str:
     return f"{services(one.services, many, width)} by {kit.clip(one.thing.name, limit)}"
 
 
+def stands(one: Waiting, now: Stand | None, limit: int) -> tuple[str, str]:
+    """An icon, and how a ticket that waited when the digest was made stands now: still so, or decided since."""
+    was = TicketState.NEEDS_HUMAN if one.stuck else TicketState.OPEN
+    if now is None or now.state is was:
+        icon = "rotating_light" if one.stuck else "raised_hand"
+        return icon, waits(replace(one, approvals=now.approvals) if now else one, limit)
+    icon, word = home_lines.state(now.state)
+    return icon, f"{_amount(one, limit)}: {word.lower()} since this digest"
+
+
 def waits(one: Waiting, limit: int, needed: int = 0) -> str:
     """6 services from db-backup: 1 of 2 approvals, until 1 Dec 2026"""
+    return f"{_amount(one, limit)}: {count(one, needed)}"
+
+
+def _amount(one: Waiting, limit: int) -> str:
     what = words.some(one.count, "service") if one.count else "single actions"
-    return f"{what} from {kit.clip(one.thing.name, limit)}: {count(one, needed)}"
+    return f"{what} from {kit.clip(one.thing.name, limit)}"
 
 
 def count(one: Waiting, needed: int = 0) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from advisor.core.digest import Digest
 from advisor.core.estate import Posting, Schedule
 from advisor.core.model import Account
-from handlers.blocks.digest_said import scope
+from handlers.blocks.digest_said import Stand, scope
 from handlers.blocks.ticket_view import TicketView
 
 
@@ -30,6 +30,7 @@ class DigestView:
         default_factory=dict
     )  # still as they were told, and to be approved here
     links: Mapping[int, str] = field(default_factory=dict)  # to the cards of tickets
+    stands: Mapping[int, Stand] = field(default_factory=dict)  # how its tickets stand now
 
     @property
     def standing(self) -> bool:
@@ -38,6 +39,11 @@ class DigestView:
 
     @property
     def named(self) -> str:
-        """prod and dev"""
+        """prod and dev, only tag team=payments, high risk and up"""
         told = self.digest.accounts if self.digest else tuple((a.id, a.alias) for a in self.accounts)
         return scope([Account(i, alias) for i, alias in told], self.schedule)
+
+    @property
+    def covered(self) -> str:
+        """prod and dev, only tag team=payments: what its sums and its picture are about, whatever the risk."""
+        return replace(self, schedule=replace(self.schedule, severity="")).named

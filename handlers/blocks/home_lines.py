@@ -124,6 +124,11 @@ def _word(line: TicketLine) -> tuple[str, str]:
     return _STATE[line.state]
 
 
+def state(of: TicketState) -> tuple[str, str]:
+    """An icon and a word for a ticket’s state."""
+    return _STATE[of]
+
+
 def ticket(page: Page, line: TicketLine) -> RichTextSectionElement:
     """Waiting ticket 18: ci-deploy, 17 services, 0 of 2 approvals, until 29 Nov"""
     name = kit.clip(line.entity.name, kit.NAME)

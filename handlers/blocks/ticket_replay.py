@@ -84,13 +84,17 @@ def _unseen(found: Sequence[str], limit: int) -> str:
 # -- the thread ------------------------------------------------------------------------------------------------------
 
 
-def thread(view: TicketView) -> Message | None:
-    """What was called, what is unknown and why, what was not covered, and what no event can tell."""
+def thread(view: TicketView, *, again: bool = False) -> Message | None:
+    """What was called, what is unknown and why, what was not covered, and what no event can tell.
+
+    `again`: as it was asked before the first write.
+    """
     replay = view.replay
     if replay is None or replay.not_asked:
         return None
     said = line(view, 0)
-    body: list[Any] = [kit.section(kit.text(LEAD, bold=True), kit.text(said))]
+    lead = "CloudTrail before the first write: " if again else LEAD
+    body: list[Any] = [kit.section(kit.text(lead, bold=True), kit.text(said))]
     body += _listed("Would have been lost, so it stays", replay.turned)
     body += _listed("Would be lost", _of(replay, Fate.LOST))
     for because in Because:
@@ -113,7 +117,7 @@ def thread(view: TicketView) -> Message | None:
         f"Event history has {DAYS} days of management events, some minutes late. What it does not have is not unused. "
         "Every kind of call is in the file with the diff."
     )
-    return Message(f"Ticket {view.ticket.id}, CloudTrail: {said}.", [kit.rich(*body), kit.small(note)])
+    return Message(f"Ticket {view.ticket.id}, {lead}{said}.", [kit.rich(*body), kit.small(note)])
 
 
 def _of(replay: Replay, fate: Fate) -> list[Judged]:

@@ -12,6 +12,20 @@ _MOST = 20
 """Points that a series of a chart block holds."""
 
 
+def note(points: Sequence[Point]) -> str:
+    """What stands below a picture. More entities are more grants: a rise of that kind is no drift, and is told apart."""
+    first, last = points[0], points[-1]
+    told = "Services of the last report of each day. Steps: nothing is known between two reports."
+    if first.entities == last.entities:
+        return told
+    more = "What was read for the first time adds its services. " if last.entities > first.entities else ""
+    return f"{told}\n{more}Entities: {_entities(first)}, {_entities(last)}."
+
+
+def _entities(point: Point) -> str:
+    return f"{point.entities:,} on {point.day.day} {point.day:%b %Y}"
+
+
 def sentence(title: str, points: Sequence[Point]) -> str:
     """The first and the last day in words: an alt text."""
     first, last = points[0], points[-1]

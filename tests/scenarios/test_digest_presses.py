@@ -264,6 +264,25 @@ def test_several_at_once(writing: Stage) -> None:
     assert all(t["reason"] == "spring" and t["requesters"] == f'["{story.ALICE}"]' for t in found)
 
 
+def test_several_are_judged_before_anything_is_written(writing: Stage) -> None:
+    """No other writer waits for ten reports to be judged, or for AWS: a fresh start has to ask who it is."""
+    stage = real(writing, "DBAdminRole", "TestRole-DeleteLater")
+    press(stage, "digest.tickets")
+    assert stage.slack.submit(story.ALICE, {"reason": {"value": "spring"}}).ok
+    stage.restart()
+    connection, asked = stage.store._db, []
+
+    def watched_(operation: str, phase: str) -> None:
+        asked.append((operation, bool(connection._owner)))
+
+    stage.aws.hook = watched_  # type: ignore[assignment]
+    stage.settle()
+    stage.aws.hook = None
+    assert stage.rows("SELECT count(*) AS n FROM ticket")[0]["n"] == 2
+    assert "GetCallerIdentity" in {operation for operation, _ in asked}
+    assert not [operation for operation, inside in asked if inside]
+
+
 @pytest.mark.parametrize("user", [story.GUEST, story.GONE])
 def test_who_may_not_open_several(monday: Stage, user: str) -> None:
     """The form becomes the refusal, and an old one that is sent opens nothing."""
@@ -337,6 +356,13 @@ def small(stage: Stage) -> tuple[int, Json]:
     return ticket, digests(stage)[-1]
 
 
+def approve_old(stage: Stage, card: Json, user: str) -> None:
+    """Press Approve in a window that has not seen the card redrawn."""
+    message = next(m for m in stage.slack.state.messages[story.SECURITY] if m["ts"] == card["ts"])
+    message["blocks"] = card["blocks"]
+    press(stage, "digest.approve", user)
+
+
 def test_a_plan_that_is_shown_whole_is_approved_there(writing: Stage, aws: Aws) -> None:
     """By an approver who is not its requester; the dialog says that it is the last approval."""
     stage, before = writing, aws.state(story.PROD)
@@ -356,7 +382,8 @@ def test_a_plan_that_is_shown_whole_is_approved_there(writing: Stage, aws: Aws) 
     press(stage, "digest.approve", story.CAROL)
     assert state(stage) == "applied"
     assert aws.state(story.PROD) != before
-    press(stage, "digest.approve", story.BOB)
+    assert "digest.approve" not in str(digests(stage)[-1])
+    approve_old(stage, card, story.BOB)
     assert "ticket" in last_told(stage, story.BOB).lower()
 
 
@@ -364,9 +391,9 @@ def test_what_is_not_as_it_was_shown_is_not_approved(writing: Stage) -> None:
     """Another approval since, or a plan of another fingerprint: nothing is counted."""
     stage = writing
     stage.restart(iam_audit_approvals=2)
-    ticket, _ = small(stage)
+    ticket, card = small(stage)
     stage.press("ticket.approve", user=story.BOB, ts=_card(stage, ticket))
-    press(stage, "digest.approve", story.CAROL)
+    approve_old(stage, card, story.CAROL)
     assert "not as it was when the digest was posted" in last_told(stage, story.CAROL)
     assert len(stage.store.tickets.approvals(ticket)) == 1
     with stage.store.transaction():
@@ -374,8 +401,37 @@ def test_what_is_not_as_it_was_shown_is_not_approved(writing: Stage) -> None:
         stage.store._db.run(
             'UPDATE posting SET said = replace(said, \'"fingerprint":"\', \'"fingerprint":"0\')'
         )
-    press(stage, "digest.approve", story.CAROL)
+    approve_old(stage, card, story.CAROL)
     assert not stage.store.tickets.approvals(ticket)
+
+
+def test_a_ticket_decided_elsewhere_is_told_on_the_newest_digest(writing: Stage) -> None:
+    """Its button goes and its line says how it stands; an older digest stays what it was, and so do those without it."""
+    stage = writing
+    stage.restart(iam_audit_approvals=2)
+    ticket, old = small(stage)
+    stage.now += timedelta(minutes=2)
+    stage.say("digest now")
+    assert "digest.approve" in str(digests(stage)[-1])
+    stage.press("ticket.approve", user=story.BOB, ts=_card(stage, ticket))
+    first, newest = digests(stage)[-2:]
+    assert "digest.approve" not in str(newest)
+    assert f"Ticket {ticket} , 2 services from tiny: 1 approval, until" in flat(newest)
+    assert (first["ts"], first["blocks"]) == (old["ts"], old["blocks"])
+    before = newest.get("updates", 0)
+    stage.press("ticket.approve", user=story.CAROL, ts=_card(stage, ticket))
+    assert state(stage) == "applied"
+    newest = digests(stage)[-1]
+    assert f"Ticket {ticket} , 2 services from tiny: applied since this digest" in flat(newest)
+    assert newest["updates"] - before <= 3, "not once for each write"
+    stage.restart(iam_audit_approvals=1)
+    stage.say("role DBAdminRole")
+    stage.open_form()
+    assert stage.send_form(reason={"value": "another"}).ok
+    updates = digests(stage)[-1]["updates"]
+    other = int(stage.rows("SELECT max(id) AS id FROM ticket")[0]["id"])
+    stage.press("ticket.cancel", ts=_card(stage, other))
+    assert digests(stage)[-1]["updates"] == updates
 
 
 def _card(stage: Stage, ticket: int) -> str:

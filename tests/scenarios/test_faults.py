@@ -395,6 +395,29 @@ def test_a_lost_post_that_cannot_be_looked_for_at_once(stage: Stage) -> None:
     assert "0 of 3 services used" in words(stage.card())
 
 
+@pytest.mark.parametrize("silent", [0, 2])
+def test_a_lost_reply_is_looked_for_in_its_thread(stage: Stage, silent: int) -> None:
+    """As a card is in its channel: it stands there once, also where Slack does not say so at first."""
+    in_thread = lambda args: bool(args.get("thread_ts"))  # noqa: E731
+    stage.slack.fail("chat.postMessage", drop="after", when=in_thread)
+    if silent:
+        stage.slack.fail("conversations.replies", error="internal_error", times=silent)
+    stage.say("role TestRole-DeleteLater")
+    texts = [m["text"] for m in stage.thread()]
+    assert texts
+    assert len(texts) == len(set(texts))
+    assert stage.rows("SELECT count(*) AS n FROM notice WHERE state <> 'sent'")[0]["n"] == 0
+
+
+def test_a_lost_reply_that_may_not_be_looked_for(stage: Stage) -> None:
+    """Without the optional scope it is said again: better twice than never."""
+    stage.slack.state.scopes.discard("channels:history")
+    stage.slack.fail("chat.postMessage", drop="after", when=lambda args: bool(args.get("thread_ts")))
+    stage.say("role TestRole-DeleteLater")
+    texts = [m["text"] for m in stage.thread()]
+    assert len(texts) == len(set(texts)) + 1
+
+
 def test_one_429_holds_all_posts(stage: Stage) -> None:
     """After Slack has named a time, nothing is posted before it: not this card and no other."""
     stage.slack.fail("chat.postMessage", retry_after=30)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -437,6 +437,50 @@ def test_of_500_people_those_concerned(writing: Stage) -> None:
     assert views.open_home(stage.slack, last).ok  # who looks does not wait for the others
     (row,) = stage.rows(f"SELECT not_before FROM notice WHERE kind = 'home' AND user = '{last}'")
     assert moment(row["not_before"]) <= look_at + timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(("limit", "refused"), [(100, 0), pytest.param(40, None, marks=pytest.mark.long)])
+def test_500_approvers_see_a_ticket_change(writing: Stage, limit: int, refused: int | None) -> None:
+    """Each home is published once, within Slack's rate; after a 429 none is tried before its time; the card is first."""
+    stage = writing
+    stage.restart(iam_audit_approvals=2)
+    store = stage.store
+    for user in MANY:
+        stage.slack.add_user(user, user.lower())
+    stage.slack.state.groups[story.APPROVERS]["users"] += MANY
+    stage.ticket()
+    stage.now += timedelta(minutes=6)  # the members of the group are asked afresh
+    with store.transaction():
+        for user in MANY:
+            store.homes.opened(user, stage.now)
+            store._db.run("UPDATE notice SET state = 'sending' WHERE user = ? AND kind = 'home'", (user,))
+            store.homes.published(user, stage.now, drawn="x", view_hash="", approver=True)
+    stage.now += timedelta(seconds=10)
+    taken: list[datetime] = []
+    turned_away: list[datetime] = []
+
+    def too_many(_args: Json) -> bool:
+        assert not turned_away or stage.now >= turned_away[-1] + timedelta(seconds=20), (
+            "tried before its time"
+        )
+        much = sum(stage.now - at < timedelta(minutes=1) for at in taken) >= limit
+        (turned_away if much else taken).append(stage.now)
+        return much
+
+    stage.slack.fail("views.publish", status=429, retry_after=20, when=too_many, times=10_000)
+    assert stage.slack.click(story.CAROL, story.SECURITY, "ticket.approve", ts=stage.card()["ts"]).ok
+    stage.beat()
+    stage.beat()
+    assert "Waiting for approval, 1 of 2" in words(stage.card()), "the card does not wait for homes"
+    assert len(taken) < 30
+    for _ in range(200):
+        if not stage.pending():
+            break
+        stage.now += timedelta(seconds=7)
+        stage.beat()
+    assert sorted(a["user_id"] for a in attempts(stage) if a["ok"]) == sorted(MANY)
+    assert refused is None or len(turned_away) == refused
+    assert "1 of 2" in shown(stage, MANY[-1])
 
 
 def test_a_digest_is_made_and_changed_from_home(stage: Stage) -> None:

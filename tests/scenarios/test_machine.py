@@ -161,6 +161,8 @@ class Machine(RuleBasedStateMachine):
         calls = self.slack.state.calls
         for call in calls[self.read :]:
             metadata = call.args.get("metadata")
+            if metadata and "state" not in metadata["event_payload"]:  # no card
+                continue
             if call.method not in {"chat.postMessage", "chat.update"} or not (call.answer["ok"] and metadata):
                 continue
             ts, state = str(call.answer["ts"]), _state({"metadata": metadata})

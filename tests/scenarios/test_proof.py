@@ -226,3 +226,14 @@ def test_a_quarantine_has_nothing_to_ask(asking: Stage, aws: Aws) -> None:
     picked = {boxes[0]["block_id"]: {"selected_options": boxes[0]["element"]["options"]}}
     asking.send_form(reason={"value": "x"}, **picked)
     assert asked(aws) == [] and asking.store.proofs.of(1) is None
+
+
+@pytest.mark.parametrize("operation", ["ValidatePolicy", "CheckNoNewAccess", "CheckAccessNotGranted"])
+def test_half_an_answer_is_none(asking: Stage, aws: Aws, operation: str) -> None:
+    """Neither "no finding" nor "does not pass": it is not asked, and the ticket opens."""
+    aws.fail(operation, truncate=True, times=None)
+    asking.ticket()
+    assert state(asking) == "open"
+    found = [a for a in stored(asking).answers if a.source == operation]
+    assert found
+    assert {a.agrees for a in found} == {None}

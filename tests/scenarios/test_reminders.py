@@ -61,7 +61,9 @@ def told(stage: Stage, user: str) -> list[str]:
 
 def days(stage: Stage, user: str) -> list[str]:
     """When they got them, as clocks in Stockholm (an hour ahead, in winter) show it."""
-    found = [m for m in stage.slack.dms(user) if m.get("metadata")]
+    found = [
+        m for m in stage.slack.dms(user) if m.get("metadata", {}).get("event_type") == "iam_audit.reminder"
+    ]
     return [f"{datetime.fromtimestamp(float(m['ts']), UTC) + HOUR:%a %H}" for m in found]
 
 

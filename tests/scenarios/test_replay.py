@@ -123,6 +123,27 @@ def test_a_call_before_the_first_write_is_drift(heard: Stage) -> None:
     assert "was called, as CloudTrail has it" in heard.card()["text"]
 
 
+def test_a_read_that_lags_silences_no_call(heard: Stage) -> None:
+    """IAM says for a moment that the inline policy is not there: the call is judged by what was approved."""
+    heard.ticket(SMALL)
+    happen(heard, "ecs", "ListClusters", days=0)
+    heard.now += timedelta(minutes=1)
+    asked: list[str] = []
+
+    def lagging(operation: str, phase: str) -> Fault | None:
+        """The first read of the policy after event history was asked."""
+        if phase == "before" and (asked or operation == "LookupEvents"):
+            asked.append(operation)
+        once = operation == "GetRolePolicy" and asked.count(operation) == 1 and phase == "before"
+        return Fault(operation, error="NoSuchEntity") if once else None
+
+    heard.aws.hook = lagging
+    heard.press("ticket.approve", user=story.CAROL)
+    heard.aws.hook = None
+    assert state(heard) == "drifted"
+    assert "ecs:ListClusters was called" in words(heard.card())
+
+
 def test_a_late_event_is_found(heard: Stage) -> None:
     """It happened before the first look, and stood in event history only after it."""
     happen(heard, "ecs", "ListClusters", days=0.003, late=timedelta(minutes=9))
@@ -158,6 +179,23 @@ def test_without_the_permission_nobody_was_asked(heard: Stage) -> None:
     assert state(heard) == "applied"
 
 
+def test_what_was_heard_before_the_permission_went_is_not_called_not_asked(heard: Stage) -> None:
+    """In the middle of a look, or before a later one: what is known counts, the rest is a gap."""
+    happen(heard, "ecs", "ListClusters")
+    heard.aws.trail.regions = ("us-east-1",)
+    heard.aws.fail("LookupEvents", error="AccessDenied", skip=2, times=None)
+    said = words(heard.ticket(SMALL))
+    assert "ecs (CloudTrail has ecs:ListClusters on " in said
+    assert "not asked" not in said and "1 question of 3 without a whole answer" in said
+    assert "us-east-1: 1 question without a whole answer, not allowed there" in words(heard.thread()[0])
+    heard.now += timedelta(hours=1)
+    heard.press("ticket.approve", user=story.CAROL)
+    assert state(heard) == "applied"
+    heard.now += timedelta(hours=1)
+    heard.say("role deploy-service-01 refresh")
+    assert "not asked" not in words(heard.ticket("role deploy-service-02"))
+
+
 def test_without_the_regions_it_asks_where_the_entity_was_seen(heard: Stage) -> None:
     heard.aws.fail("DescribeRegions", error="AccessDenied", times=None)
     heard.ticket(SMALL)
@@ -174,6 +212,38 @@ def test_a_region_without_an_answer_is_named(heard: Stage) -> None:
     assert "ecs" not in services(heard), "what the other Region told counts"
     assert "3 questions of 6 without a whole answer" in words(card)
     assert "eu-north-1: " in words(heard.thread()[0])
+
+
+def test_half_an_answer_is_no_answer(heard: Stage) -> None:
+    """A page that ends in the middle is asked for again, and where that does not help it is a gap: never "no call"."""
+    happen(heard, "ecs", "ListClusters")
+    heard.aws.trail.regions = ("us-east-1",)
+    heard.aws.fail("LookupEvents", truncate=True)
+    heard.ticket(SMALL)
+    assert services(heard) == {"ecr", "logs"}
+    heard.aws.fail("LookupEvents", truncate=True, times=None)
+    heard.now += timedelta(hours=1)
+    said = words(heard.ticket("role deploy-service-02"))
+    assert "3 questions of 3 without a whole answer" in said
+
+
+def test_what_the_last_look_did_not_hear_is_said(heard: Stage) -> None:
+    """It stops nobody, and the card is about the ticket's end by then: the thread has it, once, also after a retry."""
+    heard.ticket(SMALL)
+    heard.aws.trail.regions = ("us-east-1",)
+    heard.aws.fail("LookupEvents", error="InternalError", status=500, times=None)
+    heard.aws.fail("PutRolePolicy", error="AccessDenied")
+    heard.aws.fail("DeleteRolePolicy", error="AccessDenied")
+    heard.press("ticket.approve", user=story.CAROL)
+    assert state(heard) == "approved"
+    heard.press("ticket.retry", user=story.CAROL)
+    assert state(heard) == "applied"
+    told = [m for m in heard.thread() if "CloudTrail" in m["text"]]
+    assert [m["text"].split(":")[0] for m in told] == [
+        "Ticket 1, CloudTrail",
+        "Ticket 1, CloudTrail before the first write",
+    ]
+    assert "3 questions of 3 without a whole answer" in words(told[1])
 
 
 def test_zero_turns_it_off(writing: Stage) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.sandbox import world as story
 from tests.sandbox.aws import Aws
+from tests.sandbox.slack import views
 from tests.scenarios.changes import Rehearsal, approve, roll_back
 from tests.scenarios.pressing import button, form, heard, last_told, state
 from tests.scenarios.stage import Stage, words
@@ -352,6 +353,49 @@ def test_whoever_made_a_keep_ends_it_only_while_they_may(writing: Stage) -> None
     stage.settle()
     assert "You may not end keep 1. Nothing was changed." in last_told(stage, story.CAROL)
     assert stage.rows("SELECT ended_at FROM keep")[0]["ended_at"] is None
+
+
+def test_an_ended_keep_is_committed_before_it_is_acknowledged(writing: Stage) -> None:
+    """By the command and by the button of App Home: killed at once, it is ended after the start; delivered again, once."""
+    stage = writing
+    stage.ticket()
+    form(stage, "ticket.keep", 1, story.CAROL, services=("athena",))
+    form(stage, "ticket.keep", 1, story.CAROL, services=("redshift",))
+    views.open_home(stage.slack, story.CAROL)
+    stage.settle()
+    home = views.home(stage.slack, story.CAROL)
+    assert home
+    told = heard(stage, story.CAROL)
+    replies = [
+        stage.slack.command(story.CAROL, story.SECURITY, "keep end 1"),
+        stage.slack.click(story.CAROL, str(home["id"]), "home.keep_end.2"),
+    ]
+    assert all(r.ok for r in replies)
+    assert not stage.rows("SELECT id FROM keep WHERE ended_at IS NOT NULL"), "no listener asks Slack who may"
+    stage.restart()
+    assert all(stage.slack.redeliver(r).ok for r in replies)
+    stage.settle()
+    assert [r["ended_by"] for r in stage.rows("SELECT ended_by FROM keep ORDER BY id")] == [story.CAROL] * 2
+    assert heard(stage, story.CAROL) == told + 2
+    assert "is ended" in last_told(stage, story.CAROL)
+
+
+@pytest.mark.parametrize("silent", [2, 99])
+def test_a_keep_is_ended_when_slack_answers(writing: Stage, silent: int) -> None:
+    """Nobody may end one while Slack does not say who they are; after some tries they are told so."""
+    stage = writing
+    stage.ticket()
+    form(stage, "ticket.keep", 1, story.CAROL, services=("athena",))
+    stage.now += timedelta(minutes=10)
+    stage.slack.fail("users.info", error="fatal_error", times=silent)
+    stage.slack.command(story.CAROL, story.SECURITY, "keep end 1")
+    stage.settle()
+    ended = stage.rows("SELECT ended_at FROM keep")[0]["ended_at"]
+    assert (ended is not None) == (silent == 2)
+    if silent == 99:
+        assert "Nothing was changed" in last_told(stage, story.CAROL) or "did not" in last_told(
+            stage, story.CAROL
+        )
 
 
 def test_who_may_export_the_log(writing: Stage) -> None:

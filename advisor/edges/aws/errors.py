@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -66,6 +67,19 @@ def call(
         raise Refused(permission, "the bot has no AWS credentials", account=account) from error
     except (BotoCoreError, ResponseParserError) as error:  # timeouts, resets, half a body
         raise Unreachable(permission, f"{type(error).__name__}", account=account) from error
+
+
+def whole(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
+    """Refuse half an answer in JSON. botocore would read one as an answer in which nothing stands; of XML it raises.
+
+    A hook of botocore's: `before-parse`.
+    """
+    if "json" not in operation_model.service_model.resolved_protocol or response_dict["status_code"] >= 300:
+        return
+    try:
+        json.loads(response_dict["body"] or b"{}")
+    except ValueError as error:
+        raise ResponseParserError(f"half an answer to {operation_model.name}") from error
 
 
 def translated(answer: Mapping[str, Any], permission: str, account: str) -> AwsError:

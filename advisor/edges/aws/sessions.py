@@ -18,7 +18,7 @@ from botocore.loaders import Loader, create_loader
 
 from advisor.core.errors import AwsError, Invalid, Refused
 from advisor.core.model import Account
-from advisor.edges.aws.errors import call
+from advisor.edges.aws.errors import call, whole
 
 RENEW_BEFORE = timedelta(minutes=10)
 """A session is given up this long before its credentials end, so that no report is begun that it could not read."""
@@ -143,6 +143,7 @@ class Sessions:
             region = region or self._boto.region_name or "us-east-1"
             calls = self._calls.merge(_ONCE) if once else self._calls
             made = self._boto.client(service, region_name=region, config=calls, **credentials)
+        made.meta.events.register("before-parse", whole)
         if service == "iam":
             made.meta.events.unregister("after-call.iam", json_decode_policies)
         return made

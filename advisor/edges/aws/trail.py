@@ -127,7 +127,7 @@ class Trail:
     ) -> tuple[Gap, ...]:
         """Read what is asked for within so many seconds; `keep` gets each answer, from several threads.
 
-        Says what has no whole answer. Raises Refused where no Region may be asked.
+        Says what has no whole answer. Raises Refused where no Region may be asked, and none was before.
         """
         ends_at = time.monotonic() + seconds
         keys = self._sessions.keys(account)
@@ -149,7 +149,7 @@ class Trail:
         for future in done:
             if not future.cancelled():
                 future.result()  # a fault of ours comes out here
-        if all(r.refused for r in readers.values()):
+        if all(r.refused and not r.heard for r in readers.values()):
             raise next(r.refused for r in readers.values() if r.refused)
         return tuple(g for r in sorted(readers) if (g := readers[r].gap()))
 
@@ -211,6 +211,11 @@ class _Region:
         """Nothing more is handed over: whoever asked goes on with what there is."""
         with self._handing:
             self._over = True
+
+    @property
+    def heard(self) -> bool:
+        """Whether anything was answered before it was refused."""
+        return self._whole > 0
 
     def gap(self) -> Gap | None:
         """What has no whole answer."""

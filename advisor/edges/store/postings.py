@@ -113,6 +113,17 @@ class Postings:
                 (stamp(at), failed, posting_id),
             )
 
+    def showing(self, ticket_id: int) -> list[int]:
+        """The cards of each schedule's newest digest, where this ticket waits on them."""
+        # A digest is long: it is searched for the number first, and read only where that is in it.
+        rows = self._db.rows(
+            "SELECT card_id FROM posting p WHERE id IN (SELECT max(id) FROM posting WHERE state = 'posted' "
+            "GROUP BY schedule_id) AND card_id IS NOT NULL AND instr(said, '\"ticket_id\":' || ?) AND EXISTS ("
+            "SELECT 1 FROM json_each(p.said, '$.waiting') w WHERE json_extract(w.value, '$.ticket_id') = ?)",
+            (ticket_id, ticket_id),
+        )
+        return [int(r["card_id"]) for r in rows]
+
     def set_card(self, posting_id: int, card_id: int) -> None:
         """Note where its card stands."""
         with self._db.transaction():

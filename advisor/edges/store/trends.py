@@ -26,7 +26,7 @@ _DAILY = """
 WITH kept AS (
     SELECT s.entity_id, substr(s.at, 1, 10) AS day, s.at, s.granted, s.used, s.could_go, substr(e.gone_at, 1, 10) AS gone
     FROM score s JOIN entity e ON e.id = s.entity_id
-    WHERE s.account IN ({marks}) AND (e.gone_at IS NULL OR substr(s.at, 1, 10) < substr(e.gone_at, 1, 10))
+    WHERE s.account IN ({marks}){tagged} AND (e.gone_at IS NULL OR substr(s.at, 1, 10) < substr(e.gone_at, 1, 10))
 ), steps AS (
     SELECT day, granted - coalesce(lag(granted) OVER before, 0) AS granted,
         used - coalesce(lag(used) OVER before, 0) AS used,
@@ -42,6 +42,8 @@ SELECT day, sum(sum(granted)) OVER days AS granted, sum(sum(used)) OVER days AS 
     sum(sum(could_go)) OVER days AS could_go, sum(sum(entities)) OVER days AS entities, sum(reports) AS reports
 FROM steps GROUP BY day WINDOW days AS (ORDER BY day) ORDER BY day
 """
+
+_TAGGED = " AND s.entity_id IN (SELECT entity_id FROM tag WHERE key = ? AND value = ? COLLATE BINARY)"
 
 
 class Trends:
@@ -59,15 +61,17 @@ class Trends:
         )
         return {r["report_id"]: (_seen(r), int(r["stale"])) for r in rows}
 
-    def of_accounts(self, accounts: Sequence[str]) -> tuple[Point, ...]:
+    def of_accounts(self, accounts: Sequence[str], tag: str = "") -> tuple[Point, ...]:
         """For each day with a report: sums over the last score of every entity of these accounts until then.
 
-        An entity leaves the sums on the day on which IAM was found not to know it any more.
+        An entity leaves the sums on the day on which IAM was found not to know it any more. `tag`, K=V: only of the
+        entities that have it now.
         """
-        sql = _DAILY.format(marks=", ".join("?" * len(accounts)))
+        sql = _DAILY.format(marks=", ".join("?" * len(accounts)), tagged=_TAGGED if tag else "")
+        key, _, value = tag.partition("=")
         return tuple(
             Point(date.fromisoformat(r["day"]), r["granted"], r["used"], r["could_go"], r["entities"])
-            for r in self._db.rows(sql, tuple(accounts))
+            for r in self._db.rows(sql, (*accounts, *((key, value) if tag else ())))
             if r["reports"]
         )
 

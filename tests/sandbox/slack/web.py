@@ -105,7 +105,7 @@ class Web:
         self._need("im:write")
         return {"channel": {"id": self.ws.dm_of(str(args["users"]))}}
 
-    def conversations_history(self, args: Json) -> Json:
+    def _readable(self, args: Json) -> Json:
         channel = self._channel(str(args.get("channel")))
         self._need(
             "im:history"
@@ -114,6 +114,23 @@ class Web:
             if channel.get("is_private")
             else "channels:history"
         )
+        return channel
+
+    def conversations_replies(self, args: Json) -> Json:
+        """The parent first, then its replies, oldest first (Web API, conversations.replies)."""
+        channel, ts = self._readable(args), str(args.get("ts"))
+        parent = [m for m in self.ws.messages(channel["id"]) if m["ts"] == ts]
+        if not parent:
+            raise Refused("thread_not_found")
+        oldest = float(args.get("oldest") or 0)
+        rows = [m for m in self.ws.thread(channel["id"], ts) if float(m["ts"]) >= oldest]
+        rows = [*parent, *rows][: int(args.get("limit") or 1000)]
+        if not args.get("include_all_metadata"):
+            rows = [{k: v for k, v in m.items() if k != "metadata"} for m in rows]
+        return {"messages": rows, "has_more": False}
+
+    def conversations_history(self, args: Json) -> Json:
+        channel = self._readable(args)
         oldest = float(args.get("oldest") or 0)
         rows = [m for m in self.ws.messages(channel["id"]) if float(m["ts"]) >= oldest]
         rows = rows[-int(args.get("limit") or 100) :][::-1]
