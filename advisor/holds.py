@@ -43,11 +43,12 @@ def attempts(
     if since is None or until is None:
         return ()
     found = replays.attempts(desk, ticket, plan, report, since)
-    unheard_ = [Moved("unheard", f"{found.not_asked} is not allowed")] if found.not_asked else []
+    if found.not_asked:
+        return (*found.tried, Moved("unheard", f"{found.not_asked} is not allowed"))
     if found.gaps and desk.clock() < until + _READING:
         raise Unreachable("cloudtrail:LookupEvents", "not read to the end", account=plan.basis.entity.account)
-    unheard_ += [Moved("unheard", f"CloudTrail gave no whole answer in {g.region}") for g in found.gaps]
-    return (*found.tried, *unheard_)
+    gaps = [Moved("unheard", f"CloudTrail gave no whole answer in {g.region}") for g in found.gaps]
+    return (*found.tried, *gaps)
 
 
 def unheard(ticket: Ticket, tried: Sequence[Moved]) -> tuple[Moved, ...]:
