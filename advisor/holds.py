@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from advisor import replays, tickets
-from advisor.core.errors import Unreachable
+from advisor.core.errors import Refused, Unreachable
 from advisor.core.hold import held_since, held_until
 from advisor.core.lifecycle import Event
 from advisor.core.model import Report
@@ -43,8 +43,8 @@ def attempts(
     if since is None or until is None:
         return ()
     found = replays.attempts(desk, ticket, plan, report, since)
-    if found.not_asked:
-        return (*found.tried, Moved("unheard", f"{found.not_asked} is not allowed"))
+    if found.not_asked or any(g.why == Refused.code for g in found.gaps):
+        return (*found.tried, Moved("unheard", "cloudtrail:LookupEvents is not allowed"))
     if found.gaps and desk.clock() < until + _READING:
         raise Unreachable("cloudtrail:LookupEvents", "not read to the end", account=plan.basis.entity.account)
     gaps = [Moved("unheard", f"CloudTrail gave no whole answer in {g.region}") for g in found.gaps]
