@@ -66,8 +66,9 @@ class Trail:
         error: str = "",
         session: str = "nightly",
         late: timedelta = timedelta(0),
+        message: str = "",
         **more: Any,
-    ) -> None:
+    ) -> dict[str, Any]:
         """An event as CloudTrail would have recorded it."""
         record = {
             "eventVersion": "1.11",
@@ -80,10 +81,15 @@ class Trail:
             "userAgent": AGENTS[len(self.events) % len(AGENTS)],
             "eventID": str(uuid.uuid4()),
             "recipientAccountId": account,
-            **({"errorCode": error, "errorMessage": f"User: {arn} is not authorized"} if error else {}),
+            **(
+                {"errorCode": error, "errorMessage": message or f"User: {arn} is not authorized"}
+                if error
+                else {}
+            ),
             **more,
         }
         self.events.append(Happened(account, region, at.replace(microsecond=0), at + late, record))
+        return record
 
     def lookup(self, aws: Any, account: str, region: str, body: bytes) -> Answer:
         """LookupEvents."""
