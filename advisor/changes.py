@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from advisor import jobs, lastlook, replays
+from advisor import jobs, lastlook, replays, watches
 from advisor.core.errors import AwsError, Invalid, Missing, Transient, Unreachable
 from advisor.core.lifecycle import Event
 from advisor.core.model import Entity, Failure, Granularity, JobState
@@ -347,6 +347,8 @@ def _finish(desk: Desk, ticket: Ticket, plan: Plan, entries: tuple[Entry, ...]) 
             store.tickets.give(ticket.id, sorted({*ticket.given, *ticket.wanted}))
         if store.tickets.move(ticket.id, ticket.state, event, now, by=ticket.by, words=ticket.words) is None:
             return False
+        if not back:
+            watches.begin(desk, ticket, plan, held=False)
         store.log.add("bot", f"ticket.{event}", f"ticket {ticket.id}", now, entity=plan.basis.entity.arn)
         reply(desk, ticket, "ticket.event", ticket.id, what=event.value)
         if ticket.owner:

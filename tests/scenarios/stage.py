@@ -84,12 +84,14 @@ class Stage:
             slack_api_url=self.slack.api_url,
             iam_audit_db=self.path,
             iam_audit_accounts=self.settings.get("accounts", f"prod={story.PROD}"),
-            # Hundreds of tests open tickets; those of the second witness turn it on.
+            # Hundreds of tests open tickets; those of the second witness and of the watch turn them on.
             iam_audit_replay_seconds=self.settings.get("iam_audit_replay_seconds", 0),
+            iam_audit_watch_days=self.settings.get("iam_audit_watch_days", 0),
             **{
                 k: v
                 for k, v in self.settings.items()
-                if k not in {"accounts", "lanes", "patience", "iam_audit_replay_seconds"}
+                if k
+                not in {"accounts", "lanes", "patience", "iam_audit_replay_seconds", "iam_audit_watch_days"}
             },
         )
         self.store = Store(self.path)
@@ -105,6 +107,7 @@ class Stage:
             patience=self.settings.get("patience", PATIENCE),
             pace=0.0,
             elsewhere=Here(),
+            wait=0,
         )
 
     def end(self) -> None:
@@ -132,6 +135,7 @@ class Stage:
     def beat(self) -> None:
         """One beat of the tick and of the delivery."""
         assert self.bot is not None
+        self.bot.listening.beat()
         self.bot.intake.beat()
         self.bot.deliver.beat()
 
