@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from advisor import replays
@@ -17,7 +17,7 @@ from advisor.core.errors import AwsError
 from advisor.core.events import unseen
 from advisor.core.model import Report
 from advisor.core.removal import Entry, Plan, StepState, Ticket, TicketState
-from advisor.core.replay import Look, concerned, questions, regions_used, taken
+from advisor.core.replay import concerned, questions, regions_used, taken
 from advisor.core.watch import Hit, Judge, Seen, Watch
 from advisor.desk import Desk
 from advisor.edges.store.trail import LATE
@@ -111,40 +111,42 @@ def _end(desk: Desk, watch: Watch, seen: Seen) -> None:
 def look(desk: Desk, account: str) -> None:
     """Ask event history once for every watch of an account that is due; then judge, and end those whose days are over."""
     store, now = desk.store, desk.clock()
-    due = [w for w in store.watches.of_account(account) if w.next_at and w.next_at <= now]
-    asked: dict[int, tuple[Watch, tuple[Look, ...], Seen]] = {}
-    for watch in due:
+    due: dict[int, tuple[Watch, frozenset[str], frozenset[str]]] = {}
+    used: set[str] = set()
+    for watch in store.watches.claim(account, now, now + core.OFTEN):
         ticket = store.tickets.get(watch.ticket)
         if ticket is None or ticket.plan is None or _over(desk, watch, ticket):
             continue
         services, single, report = _taken(desk, ticket, ticket.plan)
-        try:
-            regions, every = replays.where(desk, account, regions_used(report) if report else ())
-        except AwsError as error:
-            log.warning("watch.later account=%s call=%s why=%s", account, error.call, error.code)
-            store.watches.looked(watch.ticket, now + core.OFTEN, watch.seen)
-            continue
-        hidden = unseen(services, single)
-        seen = Seen(regions=tuple(sorted(regions)), all_regions=every, unseen=hidden)
-        asked[watch.ticket] = (watch, questions(services, single, regions), seen)
-    if not asked:
+        used |= regions_used(report) if report else set()
+        due[watch.ticket] = (watch, services, single)
+    if not due:
         return
-    looks = sorted({each for _, found, _ in asked.values() for each in found})
-    back = now - min(w.since for w, _, _ in asked.values())
+    try:
+        regions, every = replays.where(desk, account, used)
+    except AwsError as error:
+        log.warning("watch.later account=%s call=%s why=%s", account, error.call, error.code)
+        return
+    looks = {each for _, s, a in due.values() for each in questions(s, a, regions)}
+    back = min(now - min(w.since for w, _, _ in due.values()), replays.HISTORY)
     seconds = desk.config.iam_audit_replay_seconds or BOX
-    gaps, refused = replays.listen(desk, account, looks, seconds, back=min(back, replays.HISTORY))
+    gaps, refused = replays.listen(desk, account, sorted(looks), seconds, back=back)
     weigh(desk, account)
-    for watch, _, what in asked.values():
-        following = core.next_look(watch, now, LATE)
-        seen = replace(what, gaps=gaps, not_asked=refused)
-        if following is None:
-            _end(desk, watch, seen)
-            continue
-        with store.transaction():
-            store.watches.looked(watch.ticket, following, seen)
-            ticket = store.tickets.get(watch.ticket)
-            if ticket and open_hits(desk, ticket.id):  # their numbers are on the card
-                redraw(desk, ticket)
+    for watch, services, single in due.values():
+        _looked(desk, watch, Seen(refused, gaps, tuple(sorted(regions)), every, unseen(services, single)))
+
+
+def _looked(desk: Desk, watch: Watch, seen: Seen) -> None:
+    """Keep what a look could read, and when the next one is; or end."""
+    following = core.next_look(watch, desk.clock(), LATE)
+    if following is None:
+        _end(desk, watch, seen)
+        return
+    with desk.store.transaction():
+        desk.store.watches.looked(watch.ticket, following, seen)
+        ticket = desk.store.tickets.get(watch.ticket)
+        if ticket and open_hits(desk, ticket.id):  # their numbers are on the card
+            redraw(desk, ticket)
 
 
 def _taken(desk: Desk, ticket: Ticket, plan: Plan) -> tuple[frozenset[str], frozenset[str], Report | None]:
@@ -204,9 +206,14 @@ def say(desk: Desk, ticket_id: int) -> None:
     store, now = desk.store, desk.clock()
     with store.transaction():
         ticket, watch = store.tickets.get(ticket_id), store.watches.get(ticket_id)
-        hits = [h for h in store.watches.hits(ticket_id) if h.closed_at is None]
+        if ticket is None or watch is None or _over(desk, watch, ticket):
+            return
+        back = _back(ticket)  # by now: it may have been given back since it was judged
+        gone = [h.id for h in open_hits(desk, ticket_id) if h.things and back.issuperset(h.things)]
+        store.watches.close(gone, "given", "bot", now)
+        hits = open_hits(desk, ticket_id)
         new = [h for h in hits if h.said_at is None]
-        if ticket is None or watch is None or not new or _over(desk, watch, ticket):
+        if not new:
             return
         store.watches.said(ticket_id, [h.id for h in new], now)
         told = ",".join(str(h.id) for h in hits)

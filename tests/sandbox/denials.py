@@ -19,8 +19,9 @@ QUEUE = "iam-audit-denied"
 
 
 def queue(aws: Any, account: str) -> str:
-    """Make a queue as the template of the documents makes it; its URL."""
-    made = aws.client("sqs", account).create_queue(QueueName=f"{QUEUE}-{uuid.uuid4().hex[:8]}")
+    """Make a queue as the template of the documents makes it, but what was not deleted comes again at once; its URL."""
+    name, at_once = f"{QUEUE}-{uuid.uuid4().hex[:8]}", {"VisibilityTimeout": "0"}
+    made = aws.client("sqs", account).create_queue(QueueName=name, Attributes=at_once)
     return f"{aws.url}/{account}/{made['QueueUrl'].rpartition('/')[2]}"
 
 

@@ -91,6 +91,10 @@ class Trail:
         self.events.append(Happened(account, region, at.replace(microsecond=0), at + late, record))
         return record
 
+    def rewind(self, events: list[Happened]) -> None:
+        """Only these have happened."""
+        self.events[:], self._sizes = events, (-1, -1)
+
     def lookup(self, aws: Any, account: str, region: str, body: bytes) -> Answer:
         """LookupEvents."""
         if region in self.hangs:

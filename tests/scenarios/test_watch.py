@@ -39,9 +39,11 @@ def later(stage: Stage, by: timedelta = QUARTER) -> None:
     """Time passes; what is due is done, and what is heard is gathered and said."""
     stage.now += by
     for _ in range(3):
-        stage.settle()
+        stage.beat()
         stage.now += timedelta(seconds=5)
-    stage.settle()
+    while stage.pending():
+        stage.beat()
+        stage.now += timedelta(seconds=0.5)
 
 
 def told(stage: Stage) -> list[Any]:
@@ -292,7 +294,6 @@ def hear(stage: Stage) -> None:
     for _ in range(4):
         stage.beat()
         stage.now += timedelta(seconds=3)
-    stage.settle()
 
 
 def test_the_queue_is_heard_at_once(queued: Stage) -> None:

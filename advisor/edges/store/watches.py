@@ -86,6 +86,16 @@ class Watches:
         )
         return moment(row["at"]) if row and row["at"] else None
 
+    def claim(self, account: str, now: datetime, again: datetime) -> list[Watch]:
+        """The watches of an account that are due; should nothing come of this look, they are due again then."""
+        with self._db.transaction():
+            due = [w for w in self.of_account(account) if w.next_at and w.next_at <= now]
+            self._db.run(
+                "UPDATE watch SET next_at = ? WHERE account = ? AND ended_at IS NULL AND next_at <= ?",
+                (stamp(again), account, stamp(now)),
+            )
+        return due
+
     def looked(self, ticket_id: int, next_at: datetime | None, seen: Seen) -> None:
         """Event history was asked for it, as far as it answered; when it is asked again."""
         with self._db.transaction():
