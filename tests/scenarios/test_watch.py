@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from handlers import check
 from tests.sandbox import denials
 from tests.sandbox import world as story
 from tests.scenarios.stage import Stage, words
@@ -315,6 +316,12 @@ def test_a_queue_that_may_not_be_read(queued: Stage, caplog: pytest.LogCaptureFi
     """Said once in the log, and asked again with patience; event history goes on."""
     fault = queued.aws.fail("ReceiveMessage", error="AccessDenied", times=None)
     assert queued.bot
+    config = queued.bot.desk.config
+    assert list(check._queue(config)) == [("AWS queue of denied calls", True, "about 0 waiting")]
+    gone = config.model_copy(update={"iam_audit_denied_queue": f"{config.iam_audit_denied_queue}x"})
+    ((_, good, note),) = check._queue(gone)
+    assert not good
+    assert note.startswith("sqs:GetQueueAttributes: ")
     assert [queued.bot.listening.beat() for _ in range(3)] == [60.0] * 3
     assert caplog.text.count("denied.deaf what=sqs:ReceiveMessage refused") == 1
     queued.aws.faults.remove(fault)
