@@ -7,12 +7,15 @@ consistent, so two agreeing reads say "done", and a minute of patience goes befo
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 
-from advisor import jobs, lastlook, replays, watches
+from advisor import holds, jobs, lastlook, replays, watches
+from advisor.core.back import given_in_all, narrowed, rest, way_back, whole
 from advisor.core.errors import AwsError, Invalid, Missing, Transient, Unreachable
+from advisor.core.hold import standing_hold
 from advisor.core.lifecycle import Event
-from advisor.core.model import Entity, Failure, Granularity, JobState
+from advisor.core.model import Entity, Failure, Granularity, JobState, Report
 from advisor.core.removal import (
     Entry,
     Moved,
@@ -23,7 +26,7 @@ from advisor.core.removal import (
     Ticket,
     TicketState,
 )
-from advisor.core.standing import Found, found, may_be_there, moved, remaining, way_back, whole
+from advisor.core.standing import Found, found, may_be_there, moved, remaining
 from advisor.desk import Desk
 from advisor.tickets import redraw, reply, tell
 
@@ -38,7 +41,7 @@ Source: IAM User Guide, "Changes that I make are not always immediately visible"
 GIVE_UP = timedelta(minutes=10)
 """How long AWS may be silent, or limit the rate, in the middle of a change before a person is asked."""
 
-_WORKING = {TicketState.APPROVED, TicketState.APPLYING, TicketState.ROLLING_BACK}
+_WORKING = {TicketState.APPROVED, TicketState.APPLYING, TicketState.HELD, TicketState.ROLLING_BACK}
 
 
 def advance(desk: Desk, ticket_id: int) -> None:
@@ -56,7 +59,7 @@ def _one(desk: Desk, ticket_id: int) -> bool:
     if ticket.next_at is None or ticket.next_at > desk.clock():
         return False
     try:
-        if ticket.state is TicketState.APPROVED:
+        if ticket.state in {TicketState.APPROVED, TicketState.HELD}:
             return _check(desk, ticket, ticket.plan, entity)
         return _carry(desk, ticket, ticket.plan, entity)
     except Transient as error:
@@ -72,6 +75,9 @@ def _one(desk: Desk, ticket_id: int) -> bool:
 def _later(desk: Desk, ticket: Ticket, error: Transient) -> None:
     """AWS does not answer now: try again, within reason."""
     now, failure = desk.clock(), error.failure(ticket.tries + 1)
+    if ticket.state is TicketState.HELD:
+        _no_look(desk, ticket, failure)
+        return
     if now - ticket.changed_at > GIVE_UP:
         _stop(desk, ticket, (), failure)
         return
@@ -85,56 +91,90 @@ def _later(desk: Desk, ticket: Ticket, error: Transient) -> None:
 
 def _check(desk: Desk, ticket: Ticket, plan: Plan, entity: Entity) -> bool:
     """A fresh report and everything read again; only if both agree with the plan is the journal written."""
+    report = _fresh(desk, ticket, plan, entity)
+    if report is None:
+        return False
+    held = ticket.state is TicketState.HELD
+    entries = desk.store.steps.of(ticket.id)
+    left = narrowed(plan, ticket.given, desk.catalogue) if held else plan
+    before = desk.store.reports.get(ticket.report_id)
+    tried = lastlook.used_since(left, before, report)
+    if held:
+        tried = holds.unheard(ticket, (*tried, *holds.attempts(desk, ticket, left, report, entries)))
+    else:
+        tried += replays.last_look(desk, ticket, plan, report)
+    live = lastlook.live(desk, desk.aws.session(entity.account), entity, plan)
+    what = moved(remaining(plan, entries), live)
+    what += () if held else tried
+    what += lastlook.guarded(desk, ticket, left, live)
+    if what:
+        _stop(desk, ticket, what, None)
+        return False
+    if held and tried:
+        holds.ask(desk, ticket, tried)
+        return False
+    return _begin(desk, ticket, plan, entries)
+
+
+def _fresh(desk: Desk, ticket: Ticket, plan: Plan, entity: Entity) -> Report | None:
+    """The report that is made for this look; None while there is none, with what becomes of the ticket then."""
     store, now = desk.store, desk.clock()
     if ticket.job_id is None:
         deep = Granularity.ACTION if plan.takes_singly else Granularity.SERVICE
         with store.transaction():
             job, _ = store.jobs.join(entity.id, entity.account, deep, now, now + jobs.deadline(desk))
             store.tickets.set_job(ticket.id, job.id)
-        return False
+        return None
     job_now = store.jobs.get(ticket.job_id)
     if job_now is None or job_now.state not in {JobState.DONE, JobState.FAILED}:
-        return False
+        return None
     if now - job_now.created_at > jobs.deadline(desk) + GIVE_UP:  # only a standstill makes it so old
         store.tickets.set_job(ticket.id, None)
-        return True
+        return _fresh(desk, replace(ticket, job_id=None), plan, entity)
     if job_now.failure and job_now.failure.code in {"gone", "recreated"}:  # no retry brings it back
         _stop(desk, ticket, (Moved(job_now.failure.code, entity.name),), None)
-        return False
-    if job_now.state is JobState.FAILED or job_now.report_id is None:
+        return None
+    report = None if job_now.report_id is None else store.reports.get(job_now.report_id)
+    if job_now.state is JobState.FAILED or report is None:
         _no_look(desk, ticket, job_now.failure or Failure("report_failed"))
-        return False
-    report, before = store.reports.get(job_now.report_id), store.reports.get(ticket.report_id)
-    called = replays.last_look(desk, ticket, plan, report) if report else ()
-    session = desk.aws.session(entity.account)
-    live = lastlook.live(desk, session, entity, plan)
-    what = moved(plan.basis, live)
-    what += (*lastlook.used_since(plan, before, report), *called) if report else ()
-    what += lastlook.guarded(desk, ticket, plan, live)
-    if what:
-        _stop(desk, ticket, what, None)
-        return False
+        return None
+    return report
+
+
+def _begin(desk: Desk, ticket: Ticket, plan: Plan, entries: tuple[Entry, ...]) -> bool:
+    """Everything agrees: the writes of this stage are put into the journal, unless they stand there."""
+    store, now = desk.store, desk.clock()
+    held = ticket.state is TicketState.HELD
+    steps = plan.steps if plan.hold is None else plan.hold.lay
+    if held:
+        steps = rest(plan, entries, ticket.given, desk.catalogue)
+        if not steps:  # a quarantine: it is held, and stays so
+            return _finish(desk, ticket, plan, entries)
     with store.transaction():
         if store.tickets.move(ticket.id, ticket.state, Event.BEGAN, now, by=ticket.by, next_at=now) is None:
             return False
-        for entry in store.steps.of(ticket.id):
+        run = [e for e in entries if e.run == ticket.run]
+        for entry in run:
             if entry.state is StepState.NOT_DONE:  # refused before anything was written
                 store.steps.again(entry.id)
-        if not store.steps.of(ticket.id):
+        if not run or (held and (ticket.run == 1 or run[0].back)):
             store.tickets.set_run(ticket.id)
-            run = (store.tickets.get(ticket.id) or ticket).run
-            store.steps.plan(ticket.id, run, plan.steps, back=False)
+            store.steps.plan(ticket.id, ticket.run + 1, steps, back=False)
         store.log.add("bot", "ticket.begin", f"ticket {ticket.id}", now, fingerprint=plan.fingerprint)
         redraw(desk, ticket)
     return True
 
 
 def _no_look(desk: Desk, ticket: Ticket, failure: Failure) -> None:
-    """A read that fails is not drift: the ticket stays approved, says why, and offers a retry."""
+    """A read that fails is not drift: the ticket stays approved, says why, and offers a retry. A hold waits an hour."""
     with desk.store.transaction():
-        desk.store.tickets.later(ticket.id, None, failure)
+        held = ticket.state is TicketState.HELD
+        if held:
+            desk.store.tickets.set_job(ticket.id, None)
+        desk.store.tickets.later(ticket.id, desk.clock() + holds.AGAIN if held else None, failure)
         redraw(desk, ticket)
-        reply(desk, ticket, "ticket.event", ticket.id, what="not_begun")
+        if not held:
+            reply(desk, ticket, "ticket.event", ticket.id, what="not_begun")
 
 
 # -- step by step --------------------------------------------------------------------------------------------------
@@ -149,12 +189,12 @@ def _carry(desk: Desk, ticket: Ticket, plan: Plan, entity: Entity) -> bool:
     entries = store.steps.of(ticket.id)
     run = [e for e in entries if e.run == ticket.run]
     back = ticket.state is TicketState.ROLLING_BACK
-    untouched = not back and not any(may_be_there(e) for e in entries)
+    untouched = not back and not any(may_be_there(e) for e in run)
     # After a standstill the last look is an old one.
     if untouched and now - ticket.changed_at > 2 * GIVE_UP:
         with store.transaction():
             store.tickets.set_job(ticket.id, None)
-            event = Event.NOTHING_WRITTEN
+            event = Event.HELD if ticket.run > 1 else Event.NOTHING_WRITTEN
             store.tickets.move(ticket.id, ticket.state, event, now, by=ticket.by, next_at=now)
         return True
     if not run:
@@ -294,14 +334,10 @@ def _stop(desk: Desk, ticket: Ticket, what: tuple[Moved, ...], failure: Failure 
     with store.transaction():
         fresh = store.tickets.get(ticket.id) or ticket
         entries = store.steps.of(ticket.id)
-        touched = [e for e in entries if e.back or may_be_there(e)]
-        if fresh.state is TicketState.APPROVED and failure and not _gone(what):
+        if fresh.state in {TicketState.APPROVED, TicketState.HELD} and failure and not _gone(what):
             _no_look(desk, ticket, failure)
             return
-        if fresh.state is TicketState.ROLLING_BACK or touched:
-            event = Event.STUCK
-        else:
-            event = Event.NOTHING_WRITTEN if failure and not what else Event.MOVED
+        event = _stopping(fresh, entries, what, failure)
         if (
             store.tickets.move(
                 ticket.id,
@@ -312,12 +348,15 @@ def _stop(desk: Desk, ticket: Ticket, what: tuple[Moved, ...], failure: Failure 
                 words=ticket.words,
                 failure=failure,
                 moved=what,
+                next_at=now if event is Event.LOOSENED else None,
             )
             is None
         ):
             return
         if event is Event.NOTHING_WRITTEN:
             store.tickets.set_job(ticket.id, None)
+        if event is Event.LOOSENED:
+            store.tickets.set_run(ticket.id)
         store.log.add(
             "bot",
             f"ticket.{event}",
@@ -331,6 +370,23 @@ def _stop(desk: Desk, ticket: Ticket, what: tuple[Moved, ...], failure: Failure 
     log.warning("ticket.stopped ticket=%d event=%s", ticket.id, event)
 
 
+def _stopping(
+    ticket: Ticket, entries: tuple[Entry, ...], what: tuple[Moved, ...], failure: Failure | None
+) -> Event:
+    """What a stop comes to. A hold that stands while nothing is rewritten yet is lifted; with its entity it is gone."""
+    written = [e for e in entries if e.back or may_be_there(e)]
+    begun = any(e.run == ticket.run for e in written)
+    if ticket.state is TicketState.ROLLING_BACK or (
+        written and begun and ticket.state is not TicketState.HELD
+    ):
+        return Event.STUCK
+    if written and what:
+        return Event.MOVED if _gone(what) else Event.LOOSENED
+    if written:
+        return Event.STUCK
+    return Event.NOTHING_WRITTEN if failure and not what else Event.MOVED
+
+
 def _gone(what: tuple[Moved, ...]) -> bool:
     return any(m.what in {"gone", "recreated"} for m in what)
 
@@ -338,17 +394,29 @@ def _gone(what: tuple[Moved, ...]) -> bool:
 def _finish(desk: Desk, ticket: Ticket, plan: Plan, entries: tuple[Entry, ...]) -> bool:
     """Everything of this run is read back: say so."""
     store, now = desk.store, desk.clock()
-    back = ticket.state is TicketState.ROLLING_BACK
-    event = Event.FINISHED
-    if back:
-        event = Event.BACK if whole(plan, entries) else Event.GIVEN
+    event = _finishing(ticket, plan, entries)
     with store.transaction():
-        if back and event is Event.GIVEN:
+        if event in {Event.GIVEN, Event.NARROWED}:
             store.tickets.give(ticket.id, sorted({*ticket.given, *ticket.wanted}))
-        if store.tickets.move(ticket.id, ticket.state, event, now, by=ticket.by, words=ticket.words) is None:
+        if event is Event.FINISHED and ticket.given:
+            store.tickets.give(ticket.id, sorted(given_in_all(plan, ticket.given)))
+        if event in {Event.HELD, Event.NARROWED}:
+            holds.rests(desk, ticket, plan, entries, event)
+        elif (
+            store.tickets.move(
+                ticket.id,
+                ticket.state,
+                event,
+                now,
+                by=ticket.by,
+                words=ticket.words,
+                moved=ticket.moved if event is Event.LIFTED else (),
+            )
+            is None
+        ):
             return False
-        if not back:
-            watches.begin(desk, ticket, plan, held=False)
+        if event in {Event.HELD, Event.FINISHED}:
+            watches.begin(desk, ticket, plan, held=event is Event.HELD)
         store.log.add("bot", f"ticket.{event}", f"ticket {ticket.id}", now, entity=plan.basis.entity.arn)
         reply(desk, ticket, "ticket.event", ticket.id, what=event.value)
         if ticket.owner:
@@ -356,6 +424,17 @@ def _finish(desk: Desk, ticket: Ticket, plan: Plan, entries: tuple[Entry, ...]) 
         redraw(desk, ticket)
     log.info("ticket.%s ticket=%d", event, ticket.id)
     return False
+
+
+def _finishing(ticket: Ticket, plan: Plan, entries: tuple[Entry, ...]) -> Event:
+    """What the end of a run comes to."""
+    if ticket.state is not TicketState.ROLLING_BACK:
+        laid = plan.hold is not None and ticket.run == 1 and ticket.state is TicketState.APPLYING
+        return Event.HELD if laid else Event.FINISHED
+    if whole(plan, entries):
+        return Event.LIFTED if ticket.moved else Event.BACK
+    held = standing_hold(plan, remaining(plan, entries)) is not None
+    return Event.NARROWED if held else Event.GIVEN
 
 
 def _plan_back(desk: Desk, ticket: Ticket, plan: Plan, entity: Entity) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from advisor import homes, tickets, watches
+from advisor.core.hold import HOLD, still_denied
 from advisor.core.lifecycle import Event, Person, outcome
 from advisor.core.removal import Operation, Press, StepState, Ticket, TicketState, Verb
 from advisor.core.standing import may_be_there
@@ -149,9 +150,9 @@ def _roll_back(desk: Desk, ticket: Ticket, press: Press) -> str:
         return f"blocked:{newer.id}"
     if ticket.advice and not store.steps.of(ticket.id):
         return "advice"
-    if press.services and ticket.state is not TicketState.APPLIED:
+    if press.services and ticket.state is TicketState.NEEDS_HUMAN:
         return "late"  # the form was opened before it got stuck: what is left would read as applied
-    store.tickets.set_run(ticket.id, press.services)
+    store.tickets.set_run(ticket.id, _asked_back(ticket, press.services))
     store.tickets.move(
         ticket.id, ticket.state, Event.BACK_ASKED, now, by=press.user, words=press.words, next_at=now
     )
@@ -168,7 +169,10 @@ def _give_back(desk: Desk, ticket: Ticket, press: Press) -> str:
     newer = later_change(desk, ticket)
     if newer:
         return f"blocked:{newer.id}"
-    store.tickets.set_run(ticket.id, press.services)
+    keys = watches.things(desk, ticket, hits)
+    if not keys:
+        return "settled"
+    store.tickets.set_run(ticket.id, _asked_back(ticket, keys))
     event = Event.BACK_ASKED
     if store.tickets.move(ticket.id, ticket.state, event, now, by=press.user, next_at=now) is None:
         return "late"
@@ -226,6 +230,25 @@ def _not_needed(desk: Desk, ticket: Ticket, press: Press) -> str:
     return ""
 
 
+def _asked_back(ticket: Ticket, keys: Sequence[str]) -> Sequence[str]:
+    """What is to go back; everything (no keys) where a hold would deny nothing more."""
+    if ticket.state is not TicketState.HELD or ticket.plan is None or not keys:
+        return keys
+    return keys if still_denied(ticket.plan, {*ticket.given, *keys}) else ()
+
+
+def _end_hold(desk: Desk, ticket: Ticket, press: Press) -> str:
+    """The quiet days end now, or, where somebody tried what is held, it goes on all the same."""
+    store, now = desk.store, desk.clock()
+    if ticket.by and ticket.next_at is not None and ticket.next_at <= now:
+        return "running"
+    store.tickets.set_job(ticket.id, None)
+    event = Event.FINISH_ASKED
+    store.tickets.move(ticket.id, ticket.state, event, now, by=press.user, moved=ticket.moved, next_at=now)
+    _note(desk, ticket, press)
+    return ""
+
+
 def _keep(desk: Desk, ticket: Ticket, press: Press) -> str:
     store, now = desk.store, desk.clock()
     if press.until is None or press.until <= now:
@@ -269,6 +292,7 @@ def _without(desk: Desk, ticket: Ticket, press: Press, now: datetime) -> None:
     keys = [k for k in ticket.keys if k in left]
     other = None
     if keys:
+        keys += [HOLD] if HOLD in ticket.keys else []
         other = store.tickets.draft(
             entity_id=ticket.entity_id,
             request_id=ticket.request_id,
@@ -311,6 +335,7 @@ _VERBS = {
     Verb.ROLLBACK: _roll_back,
     Verb.GIVE_BACK: _give_back,
     Verb.NOT_NEEDED: _not_needed,
+    Verb.FINISH: _end_hold,
     Verb.EVIDENCE: _evidence,
 }
 

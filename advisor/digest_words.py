@@ -148,7 +148,7 @@ def _lost(ticket: Ticket) -> int:
 
 def _waiting(desk: Desk, ticket: Ticket, thing: Thing) -> Waiting:
     plan, entity = ticket.plan, desk.store.entities.get(ticket.entity_id)
-    stuck = ticket.state is TicketState.NEEDS_HUMAN
+    stuck = ticket.state is TicketState.NEEDS_HUMAN or ticket.asks
     whole = plan is not None and entity is not None and core.shown_whole(plan, entity)
     return Waiting(
         ticket.id,

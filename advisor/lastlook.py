@@ -12,7 +12,8 @@ from advisor.edges.aws import Session
 
 def live(desk: Desk, session: Session, entity: Entity, plan: Plan) -> Standing:
     """Everything that a plan rests on, read now: holders only of policies whose text changes."""
-    made = {s.arn for s in plan.steps if s.arn and not aws_owned(s.arn)}
+    laid = plan.hold.lay if plan.hold else ()
+    made = {s.arn for s in (*plan.steps, *laid) if s.arn and not aws_owned(s.arn)}
     arns = frozenset({m.arn for m in plan.basis.managed} | made)
     held = frozenset(e.arn for e in plan.edits if e.treatment is Treatment.VERSION)
     return desk.aws.standing(session, entity, arns, held)

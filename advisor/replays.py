@@ -112,6 +112,36 @@ def last_look(desk: Desk, ticket: Ticket, plan: Plan, report: Report) -> tuple[M
     return tuple(Moved("called", " and ".join(j.actions), j.session, j.at) for j in lost[:20])
 
 
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """What was tried while a hold stands, and what nobody could say: a permission that was refused, Regions unread."""
+
+    tried: tuple[Moved, ...] = ()
+    not_asked: str = ""
+    gaps: tuple[Gap, ...] = ()
+
+
+def attempts(desk: Desk, ticket: Ticket, plan: Plan, report: Report, since: datetime) -> Attempts:
+    """What was tried since then of what a plan takes and these documents allow: a hold denied it, and somebody wanted it.
+
+    Access Advisor is no witness here: it does not list a service that a Deny takes away.
+    """
+    if not desk.config.iam_audit_replay_seconds:
+        return Attempts()
+    entity = plan.basis.entity
+    snapshot = desk.store.entities.newest_snapshot(ticket.entity_id)
+    heard = _hear(desk, plan, plan.basis, report, snapshot, fresh=True)
+    newer = [c for c in heard.calls if c.newest >= since]
+    if not newer:
+        return Attempts((), heard.not_asked, heard.gaps)
+    standing = desk.aws.standing(desk.aws.session(entity.account), entity)
+    court = Court(*documents(standing, plan), desk.catalogue)
+    judged = replayed(newer, court, *taken(plan, report))
+    wanted = [j for j in judged if court.allowed(j.actions)]
+    tried = tuple(Moved("called", " and ".join(j.actions), j.session, j.at) for j in wanted[:20])
+    return Attempts(tried, heard.not_asked, heard.gaps)
+
+
 def reasons(replay: Replay) -> str:
     """What was called, newest first, as a failure keeps it."""
     newest = sorted(replay.turned, key=lambda j: j.at, reverse=True)

@@ -14,8 +14,9 @@ from functools import partial
 
 from advisor import homes, jobs, proofs, readings, replays
 from advisor.core.errors import AwsError, Missing, Transient
+from advisor.core.hold import HOLD, denies, fits
 from advisor.core.lifecycle import Event
-from advisor.core.model import Entity, Failure, Snapshot
+from advisor.core.model import Entity, Failure, Kind, PolicyKind, Snapshot
 from advisor.core.offer import offer, preview
 from advisor.core.plan import Nothing, make
 from advisor.core.proof import Proof
@@ -36,6 +37,14 @@ class Form:
     offered: Offer
     sizes: dict[str, tuple[int, int]]  # of each document that ticks cut: now, and as it is ticked
     open: Ticket | None = None  # the one that opening another closes
+    hold_days: int = 0  # quiet days that are proposed; 0 where nothing can be held
+    hold_fits: bool = True  # whether a hold of what is ticked has a place
+
+    @property
+    def proposed(self) -> list[str]:
+        """What is ticked as the form opens."""
+        ticked = [c.key for c in self.offered.candidates if c.ticked]
+        return [*ticked, *([HOLD] if ticked and self.hold_days and self.hold_fits else [])]
 
 
 def form(desk: Desk, report_id: int, days: int) -> Form | None:
@@ -46,7 +55,26 @@ def form(desk: Desk, report_id: int, days: int) -> Form | None:
     offered = offer(reading.report, reading.snapshot, reading.summary, desk.catalogue)
     waiting = desk.store.tickets.of_entity(reading.report.entity_id, TicketState.OPEN)
     sizes = preview(offered, reading.snapshot, desk.catalogue)
-    return Form(reading, offered, sizes, waiting[-1] if waiting else None)
+    days = _hold_days(desk, reading.snapshot.entity)
+    return Form(
+        reading, offered, sizes, waiting[-1] if waiting else None, days, not days or _fits(offered, reading)
+    )
+
+
+def _hold_days(desk: Desk, entity: Entity) -> int:
+    """A policy has no place for a hold: it would deny everybody who has it what others grant them."""
+    may = desk.aws.writer.may_write and entity.kind is not Kind.POLICY
+    return desk.config.iam_audit_hold_days if may else 0
+
+
+def _fits(offered: Offer, reading: Reading) -> bool:
+    """Whether a hold of what is ticked has a place, as far as the last audit knows."""
+    snapshot = reading.snapshot
+    ticked = [c for c in offered.candidates if c.ticked]
+    denied = denies({s for c in ticked for s in c.services}, {a for c in ticked for a in c.actions})
+    own = [p for p in snapshot.policies if not p.group]
+    inline = [p.text for p in own if p.kind is PolicyKind.INLINE]
+    return fits(denied, snapshot.entity.kind, inline, len(own) - len(inline))
 
 
 def draft(
@@ -98,6 +126,12 @@ def plan(desk: Desk, ticket_id: int, owner: str = "") -> None:
         if standing.entity.unique_id != entity.unique_id:
             void(desk, ticket, Failure("recreated", account=entity.account))
             return
+        held = desk.store.tickets.of_entity(entity.id, TicketState.HELD)
+        if (
+            held
+        ):  # what its hold denies is going already, and two plans on the same documents cannot both be right
+            void(desk, ticket, Failure("held", message=str(held[0].id)))
+            return
         _plan(desk, ticket, standing)
     except Missing as error:
         void(desk, ticket, replace(error.failure(), code="gone"))
@@ -134,6 +168,9 @@ def _plan(desk: Desk, ticket: Ticket, standing: Standing) -> None:
         return
     if weighed.replay and weighed.replay.turned:
         void(desk, ticket, Failure("called", message=replays.reasons(weighed.replay)))
+        return
+    if made.no_hold:
+        void(desk, ticket, Failure("no_hold"))
         return
     if made.wrong:  # a fault of ours: no ticket, and the case is kept
         log.error("plan.wrong ticket=%d faults=%s", ticket.id, "; ".join(made.wrong))
@@ -174,11 +211,12 @@ def _made(
     if called:
         summary = readings.judge(desk, report, snapshot, ticket.days, called)
         offered = offer(report, snapshot, summary, desk.catalogue)
-    made = make(offered, ticket.keys, standing, report, desk.catalogue, ticket.id, known)
+    days = desk.config.iam_audit_hold_days if desk.aws.writer.may_write else 0
+    made = make(offered, ticket.keys, standing, report, desk.catalogue, ticket.id, known, days)
     older = _older(desk, standing.entity, made) if isinstance(made, Plan) else frozenset()
     if older:
         known = tuple(p for p in known if p.arn not in older)
-        made = make(offered, ticket.keys, standing, report, desk.catalogue, ticket.id, known)
+        made = make(offered, ticket.keys, standing, report, desk.catalogue, ticket.id, known, days)
     return made
 
 

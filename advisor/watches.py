@@ -7,7 +7,7 @@ own: a death in between is made good by the next beat. Knows nothing of Slack.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -170,12 +170,24 @@ def weigh(desk: Desk, account: str) -> None:
         denials = store.watches.denials(watch)
         if not denials:
             continue
-        services, single, _ = _taken(desk, ticket, ticket.plan)
-        judge = Judge(ticket.plan, services, single, _back(ticket), desk.catalogue)
-        hits = judge.hits(denials)
+        hits = _judge(desk, ticket, ticket.plan).hits(denials)
         if hits:
             store.watches.found(ticket.id, hits, desk.clock())
     store.watches.weighed(account, newest)
+
+
+def _judge(desk: Desk, ticket: Ticket, plan: Plan) -> Judge:
+    services, single, _ = _taken(desk, ticket, plan)
+    held = ticket.state is S.HELD
+    return Judge(plan, services, single, _back(ticket), desk.catalogue, held=held)
+
+
+def things(desk: Desk, ticket: Ticket, hits: Iterable[Hit]) -> tuple[str, ...]:
+    """What would give these back as the ticket stands now: a hold denies less, or a document gets more."""
+    if ticket.plan is None:
+        return ()
+    judge = _judge(desk, ticket, ticket.plan)
+    return tuple(dict.fromkeys(t for h in hits for t in judge.things(h.actions)))
 
 
 def _back(ticket: Ticket) -> set[str]:

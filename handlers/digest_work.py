@@ -279,7 +279,7 @@ class DigestWork:
             user=order.user,
             channel=order.channel,
             reason=str(order.words.get("reason")),
-            keys=[c.key for c in filled.offered.candidates if c.ticked],
+            keys=filled.proposed,
         )
 
     # -- who may -------------------------------------------------------------------------------------------------

@@ -169,7 +169,7 @@ class DrawTickets:
         done = any(a.user == user for a in view.approvals)
         if view.ticket.state is TicketState.OPEN:
             return not own and not done and not view.ticket.advice
-        return view.ticket.state is TicketState.NEEDS_HUMAN
+        return view.ticket.state is TicketState.NEEDS_HUMAN or view.ticket.asks
 
     def one(self, notice: Notice, _rung: int) -> Message | None:
         """One ticket, privately: what its card says, without the buttons that decide."""
@@ -264,6 +264,8 @@ class DrawTickets:
                 advice=not desk.aws.writer.may_write,
                 snapshot=filled.reading.snapshot,
                 sizes=filled.sizes,
+                hold_days=filled.hold_days,
+                hold_fits=filled.hold_fits,
                 open=filled.open,
                 open_approvals=len(desk.store.tickets.approvals(filled.open.id)) if filled.open else 0,
             )

@@ -48,12 +48,28 @@ def diff_text(view: TicketView) -> str:
         f"Changes: {len(edits)}, in this order",
         "Lines with - and + are the text before and after; a pair that differs by its comma alone is one that stays.",
     ]
+    lines += _held(view)
     for place, edit in enumerate(edits, 1):
         lines += ["", "=" * 80, f"{place} of {len(edits)}  {shown(edit.policy)}: {_TOLD[edit.treatment]}"]
         lines += [f"ARN: {shown(edit.arn)}"] if edit.arn else []
         lines += [f"  {n}. {_step(step)}" for n, step in enumerate(edit.steps, 1)]
         lines += _texts(view, edit)
     return "\n".join([*lines, ""])
+
+
+def _held(view: TicketView) -> Iterator[str]:
+    """What is laid first and lifted last."""
+    hold = view.plan.hold
+    if hold is None:
+        return
+    yield from (
+        "",
+        "=" * 80,
+        f"First     {shown(hold.name)}: held for {hold.days} days before anything else is written",
+    )
+    yield from (f"  {n}. {_step(step)}" for n, step in enumerate(hold.lay, 1))
+    if hold.lay[0].after:
+        yield from _raw("of the hold, which is lifted at the end", hold.lay[0].after)
 
 
 _TOLD = {

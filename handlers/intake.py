@@ -16,6 +16,7 @@ from advisor import (
     decisions,
     digests,
     followups,
+    holds,
     jobs,
     questions,
     replays,
@@ -331,5 +332,6 @@ def housekeeping(desk: Desk) -> None:
     desk.store.watches.forget(now - replays.HISTORY)
     audits.refresh_listings(desk, LISTED_FOR)
     digests.remind(desk)
+    holds.count_days(desk)
     if thinned:
         log.info("reports.thinned count=%d", thinned)

@@ -25,6 +25,7 @@ VERBS = {
     "ticket.approve": Verb.APPROVE,
     "ticket.cancel": Verb.CANCEL,
     "ticket.retry": Verb.RETRY,
+    "ticket.finish": Verb.FINISH,
     "ticket.evidence": Verb.EVIDENCE,
 }
 """Buttons that act; Slack's own dialog has asked before."""

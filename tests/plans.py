@@ -9,8 +9,9 @@ from unittest.mock import patch
 
 from advisor.core.model import Account, Entity, Finding, Kind, Usage, Verdict, Why
 from advisor.core.offer import QUARANTINE
-from advisor.core.plan import INLINE_SIZE, make
+from advisor.core.plan import make
 from advisor.core.removal import (
+    INLINE_SIZE,
     Candidate,
     Entry,
     Managed,

@@ -7,13 +7,25 @@ from dataclasses import replace
 
 import pytest
 
+from advisor.core.back import way_back, whole
 from advisor.core.model import Kind, Policy, PolicyKind, Usage, Why
 from advisor.core.offer import QUARANTINE
-from advisor.core.plan import INLINE_SIZE, Nothing, make
-from advisor.core.removal import Entry, Kept, Left, Operation, Plan, Standing, StepState, Treatment, Version
+from advisor.core.plan import Nothing, make
+from advisor.core.removal import (
+    INLINE_SIZE,
+    Entry,
+    Kept,
+    Left,
+    Operation,
+    Plan,
+    Standing,
+    StepState,
+    Treatment,
+    Version,
+)
 from advisor.core.report import Rules
 from advisor.core.rewrite import size
-from advisor.core.standing import after, moved, way_back, whole
+from advisor.core.standing import after, moved
 from tests.removals import Estate, catalogue, estate, keep, shared
 from tests.worlds import ago, allow, deny, document, entity, policy
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from advisor.core.back import restorable, way_back, whole
 from advisor.core.model import Kind, PolicyKind
 from advisor.core.offer import QUARANTINE
 from advisor.core.removal import (
@@ -22,7 +23,7 @@ from advisor.core.removal import (
     StepState,
     Version,
 )
-from advisor.core.standing import Found, after, found, moved, remaining, restorable, way_back, whole
+from advisor.core.standing import Found, after, found, moved, remaining
 from tests import brute
 from tests.removals import Estate, catalogue, estate, shared
 from tests.worlds import ago, allow, document, entity, policy

@@ -28,6 +28,12 @@ class Arn:
         return f"arn:{self.partition}:iam::{self.account}:{self.kind}{self.path}{self.name}"
 
 
+def partition_of(arn: str) -> str:
+    """The partition of an entity's ARN; the usual one where it cannot be read."""
+    found = parse(arn)
+    return "aws" if isinstance(found, str) else found.partition
+
+
 def valid_name(text: str) -> bool:
     """Whether IAM could have an entity of this name."""
     return _NAME.fullmatch(text) is not None

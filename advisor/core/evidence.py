@@ -71,7 +71,7 @@ def files(of: Evidence) -> dict[str, bytes]:
     """The files of a bundle, without the diffs and the manifest."""
     return {
         EVIDENCE: _bytes(tree(of)),
-        PLAN: fingerprinted(of.plan.basis, of.plan.steps).encode(),
+        PLAN: fingerprinted(of.plan.basis, of.plan.steps, of.plan.hold).encode(),
         LOG: _bytes(_log(of)),
     }
 

@@ -35,7 +35,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class TicketLine:
-    """A ticket in a list, without its plan: how much goes, not what. `parked`: approved, and a person has to try again."""
+    """A ticket in a list, without its plan: how much goes, not what. `parked`: approved or held, and a person has to say how it goes on."""
 
     id: int
     state: TicketState

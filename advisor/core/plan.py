@@ -8,15 +8,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from advisor.core.arn import parse
+from advisor.core.arn import partition_of
 from advisor.core.escalation import Escalation, closes
 from advisor.core.evaluate import disagreements
+from advisor.core.hold import HOLD, lay
 from advisor.core.model import Kind, Policy, PolicyKind, Report
 from advisor.core.offer import QUARANTINE, cut_of
 from advisor.core.policy import Catalogue, actions_granted, denies, services_granted
 from advisor.core.removal import (
     ATTACHMENTS,
     DENY_ALL,
+    INLINE_SIZE,
+    MANAGED_SIZE,
+    TAG,
     VERSIONS,
     Candidate,
     Edit,
@@ -34,19 +38,8 @@ from advisor.core.removal import (
 from advisor.core.rewrite import Cut, Rewrite, rewrite, size
 from advisor.core.standing import basis_of, fingerprint
 
-INLINE_SIZE = {Kind.USER: 2048, Kind.GROUP: 5120, Kind.ROLE: 10240}
-"""Characters without white space over all inline policies of one entity.
-
-Source: IAM User Guide, "IAM and AWS STS quotas, character limits".
-"""
-
-MANAGED_SIZE = 6144
-"""Characters without white space of one managed policy (the same page)."""
-
 NAME = 128
 """Characters of a policy's name (IAM API Reference, CreatePolicy)."""
-
-_TAG = "iam-audit:ticket"
 
 _SINGLY = {Treatment.EDIT, Treatment.VERSION}
 
@@ -57,6 +50,7 @@ class Nothing:
 
     left: tuple[Left, ...]
     wrong: tuple[str, ...] = ()
+    no_hold: bool = False  # there is a plan, but a hold of it fits nowhere
 
 
 def make(
@@ -67,11 +61,13 @@ def make(
     catalogue: Catalogue,
     ticket: int,
     known: Collection[Policy] = (),
+    hold_days: int = 0,
 ) -> Plan | Nothing:
     """The plan for what was ticked, against what stands now.
 
     `ticket` is its number, which the policies that it makes bear in their names. `known` are AWS managed policies
-    that were met before: one that grants exactly what stays is attached instead of a new one.
+    that were met before: one that grants exactly what stays is attached instead of a new one. With HOLD among the keys
+    what goes is denied for `hold_days` first.
     """
     chosen = tuple(c for c in offered.candidates if c.key in keys)
     maker = _Maker(chosen, standing, report, catalogue, ticket, known)
@@ -86,7 +82,7 @@ def make(
     basis = basis_of(standing, edits)
     basis = replace(basis, managed=(*basis.managed, *maker.swapped_in(edits)))
     steps = [s for e in edits for s in e.steps]
-    return Plan(
+    made = Plan(
         edits=edits,
         basis=basis,
         fingerprint=fingerprint(basis, steps),
@@ -98,6 +94,12 @@ def make(
         asked=tuple(c for c in chosen if c.asks),
         closes=maker.closes(edits),
     )
+    if HOLD not in keys or not hold_days:
+        return made
+    hold = lay(made, standing, ticket, hold_days)
+    if hold is None:
+        return Nothing(left, no_hold=True)
+    return replace(made, hold=hold, fingerprint=fingerprint(basis, steps, hold))
 
 
 def _check(edit: Edit, left: Collection[Left], catalogue: Catalogue) -> tuple[str, ...]:
@@ -134,7 +136,7 @@ class _Maker:
 
     def quarantine(self) -> tuple[Edit, ...]:
         """Deny everything, touch nothing else."""
-        arn = f"arn:{_partition(self._standing)}:iam::aws:policy/{DENY_ALL}"
+        arn = f"arn:{partition_of(self._standing.entity.arn)}:iam::aws:policy/{DENY_ALL}"
         if arn in self._standing.attached or not self._has_room(1):
             self.left.append(Left("*", DENY_ALL, Kept.ATTACHMENTS))
             return ()
@@ -246,11 +248,11 @@ class _Maker:
     def _copying(self, policy: Managed, name: str, text: str) -> tuple[Step, ...]:
         path = "/" if policy.aws else policy.path  # AWS's own paths are AWS's
         account = self._standing.entity.account
-        arn = f"arn:{_partition(self._standing)}:iam::{account}:policy{path}{name}"
+        arn = f"arn:{partition_of(self._standing.entity.arn)}:iam::{account}:policy{path}{name}"
         description = f"{policy.name} without what {self._standing.entity.name} never used. IAM Audit, ticket {self._ticket}."
         tags = (
-            *((k, v) for k, v in policy.tags if not k.startswith("aws:") and k.lower() != _TAG),
-            (_TAG, str(self._ticket)),
+            *((k, v) for k, v in policy.tags if not k.startswith("aws:") and k.lower() != TAG),
+            (TAG, str(self._ticket)),
         )
         create = Step(
             Operation.CREATE_POLICY,
@@ -388,8 +390,3 @@ class _Maker:
 def _policy(managed: Managed) -> Policy:
     kind = PolicyKind.AWS if managed.aws else PolicyKind.CUSTOMER
     return Policy(managed.name, kind, managed.default.text, managed.arn)
-
-
-def _partition(standing: Standing) -> str:
-    parsed = parse(standing.entity.arn)
-    return "aws" if isinstance(parsed, str) else parsed.partition

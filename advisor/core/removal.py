@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from advisor.core.escalation import Escalation
-from advisor.core.model import Entity, Failure, Finding, aws_owned
+from advisor.core.model import Entity, Failure, Finding, Kind, aws_owned
 from advisor.core.rewrite import Change, Cut
 
 VERSIONS = 5
@@ -24,6 +24,18 @@ ATTACHMENTS = 10
 
 Source: IAM User Guide, "IAM and AWS STS quotas".
 """
+
+INLINE_SIZE = {Kind.USER: 2048, Kind.GROUP: 5120, Kind.ROLE: 10240}
+"""Characters without white space over all inline policies of one entity.
+
+Source: IAM User Guide, "IAM and AWS STS quotas, character limits".
+"""
+
+MANAGED_SIZE = 6144
+"""Characters without white space of one managed policy (the same page)."""
+
+TAG = "iam-audit:ticket"
+"""The tag of every managed policy that a ticket makes; its value is the ticket's number."""
 
 DENY_ALL = "AWSDenyAll"
 """AWS's own policy that denies everything: a quarantine is its attachment.
@@ -297,7 +309,7 @@ class TicketState(StrEnum):
 class Moved:
     """One thing that is not as it was when the plan was made."""
 
-    what: str  # recreated | gone | inline | attached | groups | boundary | version | holders | used | called | protected | kept
+    what: str  # recreated | gone | inline | attached | groups | boundary | version | holders | used | called | unheard | protected | kept
     name: str = ""
     detail: str = ""
     at: datetime | None = None
@@ -336,6 +348,11 @@ class Ticket:
     wanted: tuple[str, ...] = ()  # what a roll back is to give back; empty: everything
     owner: str = ""  # the Slack id of the entity's owner, where one is known
     next_at: datetime | None = None
+
+    @property
+    def asks(self) -> bool:
+        """Whether its hold waits for a person: somebody tried what is held."""
+        return self.state is TicketState.HELD and self.next_at is None
 
 
 class StepState(StrEnum):

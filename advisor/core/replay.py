@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from advisor.core import events
-from advisor.core.arn import parse
+from advisor.core.arn import partition_of
 from advisor.core.evaluate import Allowing
 from advisor.core.model import Entity, Kind, Report, Snapshot
 from advisor.core.policy import Catalogue
@@ -172,8 +172,7 @@ def concerned(entity: Entity, snapshot: Snapshot | None) -> frozenset[str]:
         return frozenset({pathless(entity.arn)})
     if snapshot is None:
         return frozenset()
-    parsed = parse(entity.arn)
-    partition = "aws" if isinstance(parsed, str) else parsed.partition
+    partition = partition_of(entity.arn)
     who = [h for h in snapshot.holders if not h.startswith("group/")]
     who += [f"user/{m}" for m in snapshot.members]
     return frozenset(f"arn:{partition}:iam::{entity.account}:{w}" for w in who)
@@ -212,6 +211,10 @@ class Court:
         if key not in self._actions:
             self._actions[key] = events.actions(call.source, call.name, self._catalogue)
         return self._actions[key]
+
+    def allowed(self, actions: Iterable[str]) -> bool:
+        """Whether the documents before allow any of these at all; True where they cannot be read."""
+        return not self._readable or any(self._before.contexts(a) for a in actions)
 
     def judge(self, call: Call) -> Judged:
         """The class of one kind of call."""

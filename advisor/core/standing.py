@@ -12,12 +12,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, replace
 from enum import StrEnum
 
-from advisor.core.policy import Catalogue
 from advisor.core.removal import (
-    TOGETHER,
-    VERSIONS,
     Edit,
     Entry,
+    Hold,
     Managed,
     Moved,
     Operation,
@@ -28,7 +26,6 @@ from advisor.core.removal import (
     Treatment,
     Version,
 )
-from advisor.core.rewrite import rewrite
 
 
 class Found(StrEnum):
@@ -39,13 +36,13 @@ class Found(StrEnum):
     OTHER = "other"
 
 
-def fingerprint(basis: Standing, steps: Sequence[Step]) -> str:
+def fingerprint(basis: Standing, steps: Sequence[Step], hold: Hold | None = None) -> str:
     """What an approval is for: everything the plan rests on and every write, hashed (SHA-256, hex)."""
-    return hashlib.sha256(fingerprinted(basis, steps).encode()).hexdigest()
+    return hashlib.sha256(fingerprinted(basis, steps, hold).encode()).hexdigest()
 
 
-def fingerprinted(basis: Standing, steps: Sequence[Step]) -> str:
-    """The text that a fingerprint is the hash of."""
+def fingerprinted(basis: Standing, steps: Sequence[Step], hold: Hold | None = None) -> str:
+    """The text that a fingerprint is the hash of. Without a hold it says nothing of one."""
     told = {
         "unique_id": basis.entity.unique_id,
         "inline": basis.inline,
@@ -54,6 +51,7 @@ def fingerprinted(basis: Standing, steps: Sequence[Step]) -> str:
         "boundary": basis.boundary,
         "managed": [asdict(m) for m in basis.managed],
         "steps": [asdict(s) for s in steps],
+        **({"hold": {"days": hold.days, "lay": [asdict(s) for s in hold.lay]}} if hold else {}),
     }
     return json.dumps(told, sort_keys=True, ensure_ascii=False)
 
@@ -211,126 +209,3 @@ def remaining(plan: Plan, entries: Iterable[Entry]) -> Standing:
         if entry.state is StepState.DONE:
             standing = after(standing, entry.step, entry.made)
     return standing
-
-
-def restorable(edit: Edit) -> frozenset[str]:
-    """The services that can come back singly: those that went from this policy, whole or in part."""
-    parts = {a.partition(":")[0] for a in edit.cut.actions}
-    return frozenset(edit.out) | parts
-
-
-def way_back(
-    plan: Plan, entries: Sequence[Entry], catalogue: Catalogue, services: Collection[str] = ()
-) -> tuple[Step, ...]:
-    """The writes that give back everything, or (`services`) only some, newest edit first; empty where nothing is to do.
-
-    A key of `services` is a service's name or, for what goes back only whole, the name of its policy.
-    """
-    now = remaining(plan, entries)
-    steps: list[Step] = []
-    for edit in reversed(plan.edits):
-        if services and edit.treatment in TOGETHER:
-            if edit.policy not in services:
-                continue
-            chosen: Collection[str] = ()
-        else:
-            chosen = set(services) & restorable(edit) if services else ()
-            if services and not chosen:
-                continue
-        steps += _back(plan, edit, now, chosen, catalogue)
-    return tuple(steps)
-
-
-def _back(plan: Plan, edit: Edit, now: Standing, chosen: Collection[str], catalogue: Catalogue) -> list[Step]:
-    match edit.treatment:
-        case Treatment.EDIT | Treatment.DELETE:
-            live, saved = now.text(edit.policy), plan.basis.text(edit.policy)
-            goal = _goal(edit, chosen, catalogue) if chosen else saved
-            if live == goal:
-                return []
-            return [Step(Operation.PUT, edit.policy, before=live, after=goal)]
-        case Treatment.VERSION:
-            return _back_version(plan, edit, now, chosen, catalogue)
-        case Treatment.QUARANTINE:
-            arn = edit.steps[0].arn
-            return [Step(Operation.DETACH, edit.policy, arn)] if arn in now.attached else []
-        case _:
-            return _back_attachment(edit, now)
-
-
-def _goal(edit: Edit, chosen: Collection[str], catalogue: Catalogue) -> str | None:
-    """The saved document without what stays taken: it lies between live and saved by construction."""
-    still = replace(
-        edit.cut,
-        services=edit.cut.services - frozenset(chosen),
-        actions=frozenset(a for a in edit.cut.actions if a.partition(":")[0] not in chosen),
-    )
-    return rewrite(edit.before or "", still, catalogue).after
-
-
-def _back_version(
-    plan: Plan, edit: Edit, now: Standing, chosen: Collection[str], catalogue: Catalogue
-) -> list[Step]:
-    policy, was = now.policy(edit.arn), plan.basis.policy(edit.arn)
-    if policy is None or was is None:
-        return []
-    live = policy.default
-    pruned, ours = _pruned(was, policy)
-    goal = _goal(edit, chosen, catalogue) if chosen else was.default.text
-    if goal is None or (live.text == goal and not ours and not pruned):
-        return []
-    steps: list[Step] = []
-    if not chosen and policy.version(was.default.id):
-        if live.id != was.default.id:
-            steps.append(Step(Operation.SET_DEFAULT, edit.policy, edit.arn, live.text, goal, was.default.id))
-    elif live.text != goal:
-        if len(policy.versions) >= VERSIONS:
-            oldest = next(v for v in policy.versions if not v.default)
-            steps.append(Step(Operation.DELETE_VERSION, edit.policy, edit.arn, oldest.text, None, oldest.id))
-            ours = [v for v in ours if v.id != oldest.id]
-        steps.append(Step(Operation.CREATE_VERSION, edit.policy, edit.arn, live.text, goal, live.id))
-    else:  # one that an earlier way back made is the goal already, and stays in force
-        ours = [v for v in ours if v.id != live.id]
-    steps += [Step(Operation.DELETE_VERSION, edit.policy, edit.arn, v.text, None, v.id) for v in ours]
-    if not chosen:  # what made room for our version comes back; its number is AWS's to give
-        steps += [
-            Step(Operation.CREATE_VERSION, edit.policy, edit.arn, None, v.text, v.id, default=False)
-            for v in pruned
-        ]
-    return steps
-
-
-def _pruned(was: Managed, now: Managed) -> tuple[list[Version], list[Version]]:
-    """The versions that are gone (the default apart), and those of now that we made.
-
-    One that came back under a new number is neither.
-    """
-    gone = [v for v in was.versions if now.version(v.id) is None and v.id != was.default.id]
-    ours: list[Version] = []
-    for version in (v for v in now.versions if was.version(v.id) is None):
-        same = next((g for g in gone if g.text == version.text and not version.default), None)
-        if same is None:
-            ours.append(version)
-        else:
-            gone.remove(same)
-    return gone, ours
-
-
-def _back_attachment(edit: Edit, now: Standing) -> list[Step]:
-    steps: list[Step] = []
-    if edit.arn not in now.attached:
-        steps.append(Step(Operation.ATTACH, edit.policy, edit.arn))
-    for step in reversed(edit.steps):
-        if step.operation is Operation.ATTACH and step.arn in now.attached:
-            steps.append(Step(Operation.DETACH, step.name, step.arn))
-        if step.operation is Operation.CREATE_POLICY and now.policy(step.arn):
-            steps.append(Step(Operation.DELETE_POLICY, step.name, step.arn, step.after))
-    return steps
-
-
-def whole(plan: Plan, entries: Iterable[Entry]) -> bool:
-    """Whether everything that the plan took is back."""
-    now = remaining(plan, entries)
-    same = (now.inline, now.attached) == (plan.basis.inline, plan.basis.attached)
-    texts = [(m.arn, m.default.text) for m in plan.basis.managed]
-    return same and all((p := now.policy(a)) is not None and p.default.text == t for a, t in texts)

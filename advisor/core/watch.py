@@ -187,8 +187,11 @@ class Judge:
         single: frozenset[str],
         given: Collection[str],
         catalogue: Catalogue,
+        *,
+        held: bool = False,
     ) -> None:
         self._plan = plan
+        self._held = held  # now: what goes back is what its hold no longer denies
         self._catalogue = catalogue
         self._services = services
         self._single = {a.lower() for a in single}
@@ -228,11 +231,10 @@ class Judge:
                 cause = Cause.UNSAID
         if cause is None or not actions:
             return None
-        things = tuple(dict.fromkeys(t for a in actions if (t := self._thing(a))))
         return Hit(
             one.principal,
             actions,
-            things,
+            self.things(actions),
             cause,
             one.first,
             one.last,
@@ -272,12 +274,20 @@ class Judge:
         given = (p for e, p in self._edits if e.treatment in TOGETHER and e.policy.lower() in self._given)
         return any(p is None or p.contexts(action) for p in given)
 
-    def _thing(self, action: str) -> str:
-        """The least that gives an action back: itself, its service, or the policy that goes back whole."""
-        return min(self._ways(action), default=(0, ""))[1]
+    def things(self, actions: Iterable[str]) -> tuple[str, ...]:
+        """The least that gives each action back: itself, its service, or the policy that goes back whole."""
+        found = (min(self._ways(a), default=(0, ""))[1] for a in actions)
+        return tuple(dict.fromkeys(t for t in found if t))
 
     def _ways(self, action: str) -> Iterator[tuple[int, str]]:
         service = action.partition(":")[0]
+        if self._held and self._plan.hold and not self._plan.quarantine:
+            for entry in self._plan.hold.denied:
+                if entry == f"{service}:*":
+                    yield 1, service
+                elif entry.lower() == action.lower():
+                    yield 0, entry
+            return
         for edit, granted in self._edits:
             if edit.treatment is not Treatment.QUARANTINE and granted and not granted.contexts(action):
                 continue

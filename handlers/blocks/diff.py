@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from advisor.core.model import Kind
-from advisor.core.plan import MANAGED_SIZE
-from advisor.core.removal import Edit, Operation, Treatment
+from advisor.core.removal import MANAGED_SIZE, Edit, Operation, Treatment
 from advisor.core.rewrite import size
 from handlers.blocks import diff_words as say
 from handlers.blocks import kit, statements, words
+from handlers.blocks import ticket_hold as hold
 from handlers.blocks import ticket_words as ticket
 from handlers.blocks.kit import Message
 from handlers.blocks.statements import Tally
@@ -66,7 +66,8 @@ def diff(view: TicketView) -> Message:
     """What the ticket writes, in order, below 9,000 characters."""
     parts = _parts(view)
     closing = _closing(view)
-    room = LIMIT - 700 - sum(map(len, closing))  # the first and the last lines
+    first = _held(view)
+    room = LIMIT - 700 - sum(map(len, closing)) - sum(map(len, first))  # the first and the last lines
     whole = [_whole(p) for p in parts]
     cut = len(parts) > BLOCKS or sum(s.size for s in whole) > room
     shown = _cut(parts, room, past=say.wrote(view)) if cut else whole
@@ -74,6 +75,9 @@ def diff(view: TicketView) -> Message:
     told = sum(s.statements for s in shown)
     hidden = sum(len(p.edits) for p in parts[len(shown) :])
     blocks: list[Any] = [kit.rich(kit.section(*say.lead(view, cut=cut)))]
+    blocks += (
+        [kit.rich(kit.labelled(hold.LEAD, first[0]), *map(kit.preformatted, first[1:]))] if first else []
+    )
     blocks += [s.block for s in shown]
     if cut and (hidden or told < changed):
         blocks.append(kit.rich(kit.section(*say.warning(view, told, changed, hidden))))
@@ -82,6 +86,12 @@ def diff(view: TicketView) -> Message:
         blocks.append(kit.rich(*(kit.labelled(label, line) for line in closing)))
     blocks.append(kit.small(say.foot(view, cut=cut)))
     return Message(say.spoken(view, told, changed, cut=cut), blocks)
+
+
+def _held(view: TicketView) -> tuple[str, ...]:
+    """What is laid before anything changes, and its text; nothing where there is no hold."""
+    line, document = hold.line(view, LIMIT), hold.document(view)
+    return tuple(x for x in (line, kit.clip(document, 1_500)) if x)
 
 
 def _closing(view: TicketView) -> list[str]:

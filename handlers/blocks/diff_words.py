@@ -30,7 +30,13 @@ def stage(view: TicketView) -> str:
         return "back"
     if done(view) or state is TicketState.NEEDS_HUMAN:
         return "part"
-    waits = {TicketState.DRAFT, TicketState.OPEN, TicketState.APPROVED, TicketState.APPLYING}
+    waits = {
+        TicketState.DRAFT,
+        TicketState.OPEN,
+        TicketState.APPROVED,
+        TicketState.APPLYING,
+        TicketState.HELD,
+    }
     return "ahead" if state in waits else "never"
 
 

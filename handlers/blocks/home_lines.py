@@ -22,6 +22,7 @@ _STATE = {
     S.OPEN: ("raised_hand", "Waiting"),
     S.APPROVED: ("white_check_mark", "Approved"),
     S.APPLYING: ("hourglass_flowing_sand", "Applying"),
+    S.HELD: ("hourglass_flowing_sand", "Held"),
     S.APPLIED: ("white_check_mark", "Applied"),
     S.ROLLING_BACK: ("hourglass_flowing_sand", "Rolling back"),
     S.ROLLED_BACK: ("leftwards_arrow_with_hook", "Rolled back"),
@@ -84,6 +85,8 @@ def waits(page: Page, line: TicketLine) -> str:
         if line.back:
             return f"Needs a person: {number}, its roll back stopped half way. {who} is part restored. Retry or roll back"
         return f"Needs a person: {number}, stopped half way. {who} is part changed. Retry or roll back"
+    if line.state is S.HELD:
+        return f"Held, stopped: {number}, somebody tried what is held of {who}. Finish or roll back"
     count = f"{line.approvals} of {page.view.needed}"
     return f"Waiting for approval, {count}: {number}, {asks(page, line)}. Until {kit.minute(line.expires_at)}"
 
@@ -117,7 +120,7 @@ def _word(line: TicketLine) -> tuple[str, str]:
     if line.advice and line.state is S.OPEN:
         return "raised_hand", "Advice"
     if line.parked:
-        return "warning", "Not begun"
+        return ("raised_hand", "Held, stopped") if line.state is S.HELD else ("warning", "Not begun")
     return _STATE[line.state]
 
 
@@ -182,6 +185,8 @@ def _planned(line: TicketLine) -> str:
             return f"Rolling back, {number}: {what}"
         case S.APPLYING:
             return f"Applying, {number}: {what} go"
+        case S.HELD:
+            return f"Held, {number}: {what} {'were tried, a person decides' if line.parked else 'go if nobody tries'}"
         case _:
             return f"Approved, {number}: {what} will go"
 

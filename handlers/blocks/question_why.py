@@ -27,11 +27,12 @@ COLUMNS = (
 _SHOWN = 4
 _KINDS = {"inline": "inline policy", "customer": "customer managed policy", "aws": "AWS managed policy"}
 S = TicketState
-_OPEN = {S.OPEN, S.APPROVED, S.APPLYING, S.ROLLING_BACK, S.NEEDS_HUMAN}
+_OPEN = {S.OPEN, S.APPROVED, S.APPLYING, S.HELD, S.ROLLING_BACK, S.NEEDS_HUMAN}
 _STATES = {
     S.OPEN: "would take {what} away and waits for approval",
     S.APPROVED: "takes {what} away: approved, not begun",
     S.APPLYING: "is taking {what} away now",
+    S.HELD: "denies {what} for now: it is held before it is taken away",
     S.APPLIED: "took {what} away",
     S.ROLLING_BACK: "is giving {what} back now",
     S.ROLLED_BACK: "took {what} away and gave it back",

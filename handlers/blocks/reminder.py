@@ -86,7 +86,7 @@ def _expires(page: Page, line: TicketLine) -> str:
 
 def _undecided(page: Page, line: TicketLine) -> str:
     """Waiting for approval …, and since when."""
-    since = "stopped" if line.state is TicketState.NEEDS_HUMAN else "opened"
+    since = "opened" if line.state is TicketState.OPEN else "stopped"
     return f"{lines.waits(page, line)}. It was {since} {kit.minute(line.changed_at)}"
 
 

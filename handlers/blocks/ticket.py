@@ -10,6 +10,7 @@ from advisor.core.policy import trusted
 from advisor.core.removal import Entry, StepState, TicketState
 from handlers.blocks import kit, words
 from handlers.blocks import ticket_buttons as buttons
+from handlers.blocks import ticket_hold as hold
 from handlers.blocks import ticket_proof as proof
 from handlers.blocks import ticket_replay as replay
 from handlers.blocks import ticket_small as small
@@ -83,6 +84,8 @@ def _blocks(view: TicketView, room: Room) -> list[Any]:
             middle = [*_warned(view, room), _whose(view, room), *_reason(view, room), _plan(view, room)]
         case S.APPLYING | S.ROLLING_BACK:
             middle = [_steps(view), *_words(view, room), _whose(view, room)]
+        case S.HELD:
+            middle = [_whose(view, room), _held(view, room)]
         case S.APPLIED:
             middle = [_whose(view, room), _changed(view, room)]
         case S.ROLLED_BACK:
@@ -170,6 +173,8 @@ def _plan(view: TicketView, room: Room) -> Any:
     if plan.actions:
         lines.append(kit.labelled("Go, single actions: ", told.names(plan.actions, room.more)))
     lines += [kit.labelled("Closes: ", line) for line in told.closes(plan, room.more)]
+    held = hold.line(view, room.more)
+    lines += [kit.labelled(hold.LEAD, held)] if held else []
     if not plan.quarantine:
         lines += _remains(view, room)
     lines += _asked(view, room)
@@ -238,6 +243,30 @@ def _would(view: TicketView) -> str:
 
 
 # -- at work and after ---------------------------------------------------------------------------------------------
+
+
+def _held(view: TicketView, room: Room) -> Any:
+    """What AWS has now, what was tried, and what is still to come."""
+    body: list[Any] = [kit.section(kit.text("Now: ", bold=True), kit.text(hold.now(view)))]
+    if view.ticket.moved:
+        body += [kit.section(kit.text("What was tried", bold=True)), _moves(view, room)]
+    caution = hold.cautions(view)
+    if caution and room.note:
+        body.append(kit.section(kit.text(f"{caution}.")))
+    if not view.plan.quarantine:
+        stay = hold.stay_whole(view)
+        found = [e for e in view.plan.edits if e.policy not in stay]
+        said = [line for e in found if (line := told.edit(view, e, view.ticket.given, room.name))]
+        lines = [_verb(line) for line in told.fitting(said, room.edits)]
+        if len(said) > len(lines):
+            lines.append(kit.section(kit.text(f"and {len(said) - len(lines)} more, {told.IN_THE_DIFF}")))
+        lines += [kit.labelled("Go: ", told.names(told.lost(view), room.names))] if told.lost(view) else []
+        if stay:
+            lines.append(kit.labelled("Stays whole, as a part was given back: ", told.names(stay, room.more)))
+        if view.plan.actions:
+            lines.append(kit.labelled("Go, single actions: ", told.names(view.plan.actions, room.more)))
+        body += [kit.section(kit.text("What changes then", bold=True)), kit.bullets(lines)]
+    return kit.rich(*body)
 
 
 def _changed(view: TicketView, room: Room) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 from advisor.core.model import Account, Entity
 from advisor.core.removal import Keep, Press, TicketState, Verb
 from handlers.blocks import answers, kit, words
+from handlers.blocks import ticket_hold as hold
 from handlers.blocks import ticket_state as status
 from handlers.blocks import ticket_steps as steps
 from handlers.blocks import ticket_words as told
@@ -53,6 +54,9 @@ def said(view: TicketView, press: Press) -> Message:
             )
         case Verb.NOT_NEEDED:
             head, rest = "heavy_minus_sign", "says that what was denied is not needed. Nothing is changed."
+        case Verb.FINISH:
+            head = "hourglass_flowing_sand"
+            rest = f"ended the hold of ticket {number}. Everything is read again first; if anything moved, nothing is rewritten."
         case Verb.EVIDENCE:
             head, rest = (
                 "mag",
@@ -140,12 +144,12 @@ def event(view: TicketView, what: str) -> Message:
     """One line for what no person pressed; whoever has to act is mentioned."""
     icon, word, rest = _event(view, what)
     parts: list[Part] = [kit.emoji(icon), kit.text(f" {word}", bold=True), kit.text(f" · {rest} ")]
-    if what in {"stuck", "not_begun", "nothing_written"}:
+    if what in {"stuck", "not_begun", "nothing_written", "attempted"}:
         parts += approver_parts(view)
-    elif what in {"finished", "moved", "expired"}:
+    elif what in {"finished", "moved", "expired", "held", "lifted"}:
         parts += [kit.person(u) for u in view.ticket.requesters[:3]]
     body: list[Any] = [kit.section(*parts)]
-    if what == "moved" and view.ticket.moved:
+    if what in {"moved", "loosened", "attempted"} and view.ticket.moved:
         body.append(kit.bullets([kit.section(*steps.moved(view, m)) for m in view.ticket.moved[:20]]))
     if (
         what in {"stuck", "not_begun", "nothing_written"}
@@ -159,6 +163,8 @@ def event(view: TicketView, what: str) -> Message:
 def _event(view: TicketView, what: str) -> tuple[str, str, str]:
     here, failure = f"{view.name} {view.where}", view.ticket.failure
     why = f"{steps.failed(failure)}. " if failure else ""
+    if what in hold.EVENTS:
+        return hold.event(view, what)
     match what:
         case "expired" if view.ticket.advice:
             return (

@@ -8,6 +8,7 @@ from slack_sdk.models.blocks.basic_components import ConfirmObject
 
 from advisor.core.removal import TicketState
 from handlers.blocks import kit, words
+from handlers.blocks import ticket_hold as hold
 from handlers.blocks import ticket_state as status
 from handlers.blocks import ticket_steps as steps
 from handlers.blocks import ticket_words as told
@@ -35,6 +36,8 @@ def _of_state(view: TicketView, *, brief: bool) -> list[Any]:
             return [approve(view), reject, diff, _keep(view), _cancel(view, brief=brief)]
         case S.APPROVED if status.not_begun(view):
             return [_retry(view), diff, _cancel(view, brief=brief)]
+        case S.HELD:
+            return [_finish(view), back, diff]
         case S.APPLIED:
             return [diff] if status.by_hand(view) else [diff, back]
         case S.NEEDS_HUMAN:
@@ -75,7 +78,8 @@ def approve(view: TicketView, action_id: str = "ticket.approve") -> Any:
     last = nth >= view.needed
     if last:
         which = "only" if view.needed == 1 else "last"
-        end = f"Yours is the {which} approval needed: the change starts at once. All is read again first; if anything moved, nothing is written."
+        starts = f"the hold of {hold.days(view.plan.hold)}" if view.plan.hold else "the change"
+        end = f"Yours is the {which} approval needed: {starts} starts at once. All is read again first; if anything moved, nothing is written."
     else:
         more = "approval 2" if view.needed == 2 else f"approval {view.needed}"
         end = f"Yours is approval {nth} of {view.needed}: nothing is written before {more}."
@@ -110,6 +114,14 @@ def _cancel(view: TicketView, *, brief: bool) -> Any:
     text += "" if brief else " A new ticket can be opened at any time."
     asks = dialog(f"Cancel ticket {number}?", text, "Cancel the ticket", "Leave it open")
     return kit.button("Cancel", "ticket.cancel", number, confirm=asks)
+
+
+def _finish(view: TicketView) -> Any:
+    """Ends a hold early, or goes on although somebody tried what is held."""
+    title, text = hold.asks_finish(view)
+    label = "Finish all the same" if view.ticket.asks else "Finish now"
+    asks = dialog(title, text, "Finish and change", "Not yet", writes=True)
+    return kit.button(label, "ticket.finish", view.ticket.id, style="danger", confirm=asks)
 
 
 def _retry(view: TicketView) -> Any:

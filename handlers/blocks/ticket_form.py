@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+from advisor.core.back import restorable
+from advisor.core.hold import still_denied
 from advisor.core.removal import TOGETHER, Ticket, TicketState
-from advisor.core.standing import restorable
 from handlers.blocks import kit, modal, words
 from handlers.blocks.kit import Json
 from handlers.blocks.modal import field, option, plain, without_notes
@@ -150,26 +151,22 @@ def keep(view: TicketView, until: date) -> Json:
 
 def roll_back(view: TicketView) -> Json:
     """What goes back."""
-    ticket, edits = view.ticket, view.plan.edits
-    whole = [e for e in edits if e.treatment in TOGETHER]
-    single = sorted({s for e in edits if e not in whole for s in restorable(e)} - set(ticket.given))
-    names = [e.policy for e in whole if e.policy not in ticket.given]
-    options = [option(f"{p}: its services together", f"p:{n}") for n, p in enumerate(names)]
-    options += [option(s, f"s:{s}") for s in single]
+    ticket = view.ticket
+    held = ticket.state is TicketState.HELD
+    options = _held_parts(view) if held else _parts(view)
     warning = (
         f"This writes to AWS as soon as you press Roll back. {view.name} {view.where} gets permissions back."
     )
     blocks: list[Json] = [alert("warning", warning)]
-    hurt = {t for h in view.hits if h.closed_at is None for t in h.things}
-    chosen = [o for o, name in zip(options, (*names, *single), strict=True) if name in hurt][:PICKS]
-    applied = ticket.state is TicketState.APPLIED
-    if view.plan.quarantine or len(options) < 2 or not applied:  # there is nothing to choose
+    chosen = _hurt(view, options)
+    if view.plan.quarantine or len(options) < 2 or ticket.state is TicketState.NEEDS_HUMAN:
+        # there is nothing to choose
         blocks.append(kit.rich(kit.section(kit.text(f"Everything goes back: {takes(view)}."))).to_dict())
     else:
-        everything = option(f"Everything: {takes(view)}", "all", "The very text that was there")
-        some = option(
-            "Only the ones chosen below", "some", "The rest stays removed, and the ticket stays “applied”"
-        )
+        how = "One call lifts the hold" if held else "The very text that was there"
+        rest = "held on" if held else "removed, and the ticket stays “applied”"
+        everything = option(f"Everything: {takes(view)}", "all", how)
+        some = option("Only the ones chosen below", "some", f"The rest {'is' if held else 'stays'} {rest}")
         scope = {
             "type": "radio_buttons",
             "action_id": "ticket.rollback.scope",
@@ -205,6 +202,21 @@ def roll_back(view: TicketView) -> Json:
     return form("ticket.rollback", str(ticket.id), blocks, submit="Roll back", close="Not now")
 
 
+def _hurt(view: TicketView, options: Sequence[Json]) -> list[Json]:
+    """The options of what was denied since."""
+    hurt = {t for h in view.hits if h.closed_at is None for t in h.things}
+    hurt |= {t.partition(":")[0] for t in hurt}
+    whole = [
+        e.policy for e in view.plan.edits if e.treatment in TOGETHER and e.policy not in view.ticket.given
+    ]
+    found = []
+    for one in options:
+        kind, _, rest = str(one["value"]).partition(":")
+        name = whole[int(rest)] if kind == "p" else rest
+        found += [one] if name in hurt else []
+    return found[:PICKS]
+
+
 def _denied(view: TicketView) -> list[Json]:
     """What was denied since the change, and that it is chosen below."""
     told: dict[str, int] = {}
@@ -214,6 +226,22 @@ def _denied(view: TicketView) -> list[Json]:
     named = "; ".join(f"{kit.clip(n, kit.NAME)}, {words.some(c, 'time')}" for n, c in list(told.items())[:5])
     line = f" Denied since the change: {named}. {'It is' if len(told) == 1 else 'They are'} chosen below."
     return [kit.rich(kit.section(kit.emoji("eyes"), kit.text(line))).to_dict()]
+
+
+def _parts(view: TicketView) -> list[Json]:
+    """What can go back by itself once it is written: a policy that went whole, single services of documents."""
+    edits, given = view.plan.edits, view.ticket.given
+    whole = [e for e in edits if e.treatment in TOGETHER]
+    single = sorted({s for e in edits if e not in whole for s in restorable(e)} - set(given))
+    names = [e.policy for e in whole if e.policy not in given]
+    options = [option(f"{p}: its services together", f"p:{n}") for n, p in enumerate(names)]
+    return options + [option(s, f"s:{s}") for s in single]
+
+
+def _held_parts(view: TicketView) -> list[Json]:
+    """What a hold need not deny: each service by itself."""
+    denied = {d.partition(":")[0] for d in still_denied(view.plan, view.ticket.given)}
+    return [option(s, f"s:{s}") for s in sorted(denied)]
 
 
 def blocked(ticket: Ticket, newer: Ticket) -> Json:

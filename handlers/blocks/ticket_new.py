@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from advisor.core.hold import HOLD
 from advisor.core.model import Account, Entity, Finding, Kind, Report, Snapshot, Usage, Verdict, Why
 from advisor.core.offer import QUARANTINE
 from advisor.core.removal import Candidate, Keep, Offer, Ticket, Treatment
@@ -36,6 +37,8 @@ class NewTicket:
     advice: bool
     snapshot: Snapshot
     sizes: Mapping[str, tuple[int, int]]  # by policy: characters now, and as it is ticked
+    hold_days: int = 0  # quiet days that are proposed; 0: there is nothing to choose
+    hold_fits: bool = True
     open: Ticket | None = None
     open_approvals: int = 0
 
@@ -68,7 +71,7 @@ def new(form: NewTicket) -> Json:
             )
         )
     blocks += [_who(form), *_whom(form), _what_opening_does(form)]
-    blocks += _choices(form)
+    blocks += [*_choices(form), *_held(form)]
     stays = _stays(form)
     if stays:
         head = kit.section(kit.text("What stays, and why", bold=True))
@@ -251,6 +254,34 @@ def _asked(finding: Finding) -> str:
     return said[:1].upper() + said[1:]
 
 
+def _held(form: NewTicket) -> list[Json]:
+    """Whether what goes is denied for some quiet days before anything is rewritten."""
+    if not form.hold_days:
+        return []
+    if not form.hold_fits:
+        line = "A hold of what is ticked has no room in its policies (AWS limits their length): it changes once approved."
+        return [kit.small(line).to_dict()]
+    quiet = words.some(form.hold_days, "quiet day")
+    options = [
+        option(
+            f"Hold first, change after {quiet}",
+            "hold",
+            "One policy denies just that. One press lifts it. Any attempt is asked about",
+        ),
+        option("Change once approved", "now", "Roll back gives back the very texts"),
+    ]
+    element = {
+        "type": "radio_buttons",
+        "action_id": "ticket.new.hold",
+        "options": options,
+        "initial_option": options[0],
+    }
+    hint = (
+        "A hold also stops what a bucket, key or other resource grants by its own policy; a removal does not."
+    )
+    return [field("hold", "How", element, hint=hint)]
+
+
 def _scope(form: NewTicket) -> Json:
     ticked = [s for c in form.offered.candidates if c.ticked for s in c.services]
     some = (
@@ -361,7 +392,7 @@ def _nothing(form: NewTicket) -> Json:
 def chosen(values: Json) -> tuple[tuple[str, ...], str, dict[str, str]]:
     """The keys that were ticked and the reason, or what is wrong with the form by block."""
     keys: list[str] = []
-    reason = ""
+    reason, held = "", False
     for block_id, fields in values.items():
         state: Json = next(iter(fields.values()), {})
         if block_id == "reason":
@@ -369,6 +400,8 @@ def chosen(values: Json) -> tuple[tuple[str, ...], str, dict[str, str]]:
         elif block_id == "scope":
             if (state.get("selected_option") or {}).get("value") == "all":
                 keys.append(QUARANTINE)
+        elif block_id == "hold":
+            held = (state.get("selected_option") or {}).get("value") == "hold"
         else:
             keys += [str(o["value"]) for o in state.get("selected_options") or []]
     if QUARANTINE in keys:
@@ -378,4 +411,4 @@ def chosen(values: Json) -> tuple[tuple[str, ...], str, dict[str, str]]:
     if not keys:
         first = next((b for b in values if b != "reason"), "reason")
         return (), reason, {first: "Tick at least one thing that is to go."}
-    return tuple(keys), reason, {}
+    return (*keys, HOLD) if held else tuple(keys), reason, {}

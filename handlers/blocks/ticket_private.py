@@ -25,6 +25,7 @@ _DO = {
     Verb.ROLLBACK: "roll ticket {id} back",
     Verb.GIVE_BACK: "give anything of ticket {id} back",
     Verb.NOT_NEEDED: "say what {name} needs",
+    Verb.FINISH: "finish the hold of ticket {id}",
     Verb.EVIDENCE: "take the evidence of ticket {id}",
 }
 _LOGGED = f"Your try is in the log. {answers.ONLY_YOU}"
@@ -142,6 +143,7 @@ _WAS = {
     S.OPEN: "is not where it was",
     S.APPROVED: "was approved",
     S.APPLYING: "is being applied",
+    S.HELD: "is held",
     S.APPLIED: "is applied",
     S.ROLLING_BACK: "is being rolled back",
     S.ROLLED_BACK: "was rolled back",
@@ -215,6 +217,14 @@ def void(entity_name: str, account: Account | None, failure: Failure) -> Message
         "disputed": (
             f"The bot’s own check says: {_OURS}. AWS says otherwise: {kit.clip(failure.message, 300)}",
             "The case is in the log for the operator. Tick less, or audit anew and open the ticket again.",
+        ),
+        "held": (
+            f"Ticket {kit.clip(failure.message, 12)} holds {name}: what it denies is going already.",
+            "Finish that ticket, or roll it back, then open this one.",
+        ),
+        "no_hold": (
+            "A hold of this has no room: AWS limits how long the policies are, and how many there are.",
+            "Open the ticket again and choose to change it without a hold, or tick less.",
         ),
         "gone": (f"{name} does not exist any more.", "If it is there again, audit it anew."),
         "recreated": (

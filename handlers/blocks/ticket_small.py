@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from advisor.core.removal import TicketState
 from handlers.blocks import kit, words
+from handlers.blocks import ticket_hold as hold
 from handlers.blocks import ticket_state as status
 from handlers.blocks import ticket_steps as steps
 from handlers.blocks import ticket_words as told
@@ -30,6 +31,10 @@ def note(view: TicketView, *, brief: bool = False) -> str:
         case S.OPEN | S.APPROVED:
             rest = "Before writing, the bot reads everything again; if anything moved or was used, it writes nothing."
             return f"{report}{_proof(view)}" + ("" if brief else f" {rest}")
+        case S.HELD:
+            return hold.note(view)
+        case S.DRIFTED if hold.ended(view):
+            return "Nothing is denied any more. “Plan again” makes a new ticket that needs new approvals."
         case S.APPLIED:
             return _note_applied(view)
         case S.NEEDS_HUMAN:
@@ -75,6 +80,8 @@ def text(view: TicketView) -> str:
             said = f"is approved, {status.count(view)}, and starts now: {what}. Nothing is written yet."
         case S.APPLYING:
             said = f"is being applied, {status.step_of(view)}: {here}."
+        case S.HELD:
+            said = hold.text(view)
         case S.APPLIED:
             said = _text_applied(view)
         case S.ROLLING_BACK:
@@ -111,6 +118,9 @@ def _text_ended(view: TicketView, here: str) -> str:
             more = f" and {len(ticket.moved) - 1} more" if len(ticket.moved) > 1 else ""
             what = _MOVED.get(ticket.moved[0].what if ticket.moved else "", "moved after the plan was made")
             end = "Nothing was written. Plan again is offered."
+            lifted = hold.ended(view)
+            if lifted:
+                return f"stopped: {first}{more} of {here} {what}; {lifted}. Nothing else was written."
             return f"stopped before writing: {first}{more} of {here} {what}. {end}"
         case S.SUPERSEDED if other:
             rest = f"approvals of ticket {ticket.id} do not count for {other}"

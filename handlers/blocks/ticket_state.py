@@ -7,6 +7,7 @@ from typing import Any
 
 from advisor.core.removal import TicketState
 from handlers.blocks import kit, words
+from handlers.blocks import ticket_hold as hold
 from handlers.blocks import ticket_steps as steps
 from handlers.blocks import ticket_words as told
 from handlers.blocks.kit import Part
@@ -29,6 +30,8 @@ def headline(view: TicketView) -> str:
         case S.OPEN | S.APPROVED | S.APPLYING:
             advice = " (advice)" if view.ticket.advice else ""
             return f"{number}{advice}: {told.asks(view)}"
+        case S.HELD:
+            return f"{number}: {hold.headline(view)}"
         case S.APPLIED:
             return f"{number}: {told.did(view)}"
         case S.ROLLING_BACK:
@@ -36,7 +39,8 @@ def headline(view: TicketView) -> str:
         case S.ROLLED_BACK:
             return f"{number}: {name} has {its(view)} back"
         case S.DRIFTED:
-            return f"{number}: stopped before writing anything"
+            lifted = hold.ended(view)
+            return f"{number}: stopped{f', {lifted}' if lifted else ' before writing anything'}"
         case S.NEEDS_HUMAN if is_back(view):
             return f"{number}: roll back stopped, {name} is part restored"
         case S.NEEDS_HUMAN:
@@ -77,19 +81,26 @@ def _lines(view: TicketView, limit: int) -> list[Any]:
         case S.APPROVED:
             return _approved(view, limit)
         case S.APPLYING:
-            return [line("hourglass_flowing_sand", f"Applying, {step_of(view)}", kit.text(" · "), *_by(view))]
+            verb = "Laying the hold" if hold.laying(view) else "Applying"
+            return [line("hourglass_flowing_sand", f"{verb}, {step_of(view)}", kit.text(" · "), *_by(view))]
+        case S.HELD:
+            return hold.state(view)
         case S.APPLIED:
             return _applied(view)
         case S.ROLLING_BACK:
             tail = [kit.text(" · "), *_decided(view)]
+            if view.ticket.moved:
+                return [line("warning", f"Moved: lifting the hold, {step_of(view)}")]
             return [line("hourglass_flowing_sand", f"Rolling back, {step_of(view)}", *tail)]
         case S.ROLLED_BACK:
             back = [kit.text(" "), kit.date(view.ticket.changed_at, time=True), *_person(view)]
             end = kit.text(" · every document equals the saved one")
             return [line("leftwards_arrow_with_hook", "Rolled back", *back, end)]
         case S.DRIFTED:
+            lifted = hold.ended(view)
+            lifted = f"nothing was rewritten, {lifted}" if lifted else "nothing was written"
             ended: list[Part] = [
-                kit.text(" · nothing was written · "),
+                kit.text(f" · {lifted} · "),
                 kit.date(view.ticket.changed_at, time=True),
             ]
             return [line("warning", "Moved since the plan was made", *ended)]
@@ -195,7 +206,7 @@ def _applied(view: TicketView) -> list[Any]:
         # what goes back whole is named by its policy, and counted by its services
         back = len(view.plan.services) - left or len(given)
         rest: list[Part] = [
-            kit.text(f": {told.names(given, 120)}, by "),
+            kit.text(f": {told.names(given, 120)}, {'by ' if view.ticket.by else ''}"),
             *_decided(view),
             kit.text(f" · {left:,} stay removed"),
         ]

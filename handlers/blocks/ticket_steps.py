@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from advisor.core.hold import standing_hold
 from advisor.core.model import Failure
 from advisor.core.removal import Edit, Entry, Moved, Operation, Step, StepState, TicketState
+from advisor.core.standing import remaining
 from handlers.blocks import kit, words
 from handlers.blocks.kit import Part
 from handlers.blocks.ticket_view import TicketView
@@ -112,8 +114,20 @@ def gone_now(view: TicketView) -> tuple[str, ...]:
     )
 
 
+def held(view: TicketView) -> bool:
+    """Whether the journal says that a hold stands in AWS, beside whatever is rewritten."""
+    now = remaining(view.plan, view.entries)
+    return not view.plan.quarantine and standing_hold(view.plan, now) is not None
+
+
 def right_now(view: TicketView, *, back: bool) -> str:
     """What the entity has at this moment, by the journal."""
+    if held(view):
+        return (
+            f"{view.name} is denied by {kit.clip(view.plan.hold.name, SHORT)} what the ticket takes."
+            if view.plan.hold
+            else ""
+        )
     total, gone = len(view.plan.services), len(gone_now(view))
     if view.plan.quarantine:
         stands = in_effect(view, view.plan.edits[0])
@@ -172,6 +186,8 @@ def _moved(view: TicketView, one: Moved, name: str) -> str:
             return _boundary(view, one, name)
         case "holders":
             return f"who has {name} changed: {detail}"
+        case "unheard":
+            return f"what was tried is not known: {name}"
         case "protected":
             return f"{name} is protected now ({detail})"
         case _:

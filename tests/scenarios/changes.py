@@ -128,7 +128,7 @@ class Rehearsal:
         return words(self.card)
 
 
-def only(*policies: str) -> Callable[[Stage], None]:
+def only(*policies: str, hold: bool = False) -> Callable[[Stage], None]:
     """A ticket on the role of many ways that touches these policies: of all that is offered, what names them."""
 
     def prepare(stage: Stage) -> None:
@@ -138,6 +138,10 @@ def only(*policies: str) -> Callable[[Stage], None]:
         chosen: dict[str, Json] = {"reason": {"value": "clean-up"}}
         for block in view["blocks"]:
             for option in block.get("element", {}).get("options", []):
+                if block["block_id"] == "hold":
+                    if option["value"] == ("hold" if hold else "now"):
+                        chosen["hold"] = {"selected_option": option}
+                    continue
                 words_of = f"{block['label']['text']} {option['text']['text']}"
                 picked = chosen.setdefault(block["block_id"], {"selected_options": []})
                 if any(p in words_of for p in policies):
@@ -154,6 +158,10 @@ inline = only("base", "old")
 version = only("ManyOwn")
 replacement = only("AmazonRDSFullAccess")
 everything = only("base", "old", "ManyOwn", "AmazonRDSFullAccess")
+
+
+held_inline = only("base", "old", hold=True)
+held = only("base", "old", "ManyOwn", "AmazonRDSFullAccess", hold=True)
 
 
 def quarantine(stage: Stage) -> None:

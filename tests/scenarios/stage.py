@@ -21,6 +21,7 @@ from slack_sdk import WebClient
 from advisor.edges.aws import PATIENCE
 from advisor.edges.config import Config
 from advisor.edges.store import Store
+from advisor.edges.store.rows import stamp
 from bot import Bot, build
 from tests.sandbox import world as story
 from tests.sandbox.aws import Aws
@@ -31,6 +32,10 @@ Json = dict[str, Any]
 
 class Died(BaseException):
     """The process is gone: nothing of ours may catch this."""
+
+
+_PLAIN: Json = {"iam_audit_replay_seconds": 0, "iam_audit_hold_days": 0, "iam_audit_watch_days": 0}
+"""Hundreds of tests open tickets; those of the second witness, and of holds and watches, turn them on."""
 
 
 class AtOnce(Executor):
@@ -84,15 +89,7 @@ class Stage:
             slack_api_url=self.slack.api_url,
             iam_audit_db=self.path,
             iam_audit_accounts=self.settings.get("accounts", f"prod={story.PROD}"),
-            # Hundreds of tests open tickets; those of the second witness and of the watch turn them on.
-            iam_audit_replay_seconds=self.settings.get("iam_audit_replay_seconds", 0),
-            iam_audit_watch_days=self.settings.get("iam_audit_watch_days", 0),
-            **{
-                k: v
-                for k, v in self.settings.items()
-                if k
-                not in {"accounts", "lanes", "patience", "iam_audit_replay_seconds", "iam_audit_watch_days"}
-            },
+            **_PLAIN | {k: v for k, v in self.settings.items() if k not in {"accounts", "lanes", "patience"}},
         )
         self.store = Store(self.path)
         self.held = True
@@ -162,7 +159,8 @@ class Stage:
             "SELECT 'posting ' || p.id FROM posting p LEFT JOIN sweep s ON s.id = p.sweep_id "
             "WHERE p.state IN ('due', 'collecting') AND coalesce(s.state, '') NOT IN ('queued', 'running') UNION ALL "
             "SELECT 'ticket ' || id || ' ' || state FROM ticket WHERE next_at IS NOT NULL "
-            "AND state IN ('draft', 'approved', 'applying', 'rolling_back') UNION ALL "
+            f"AND (state IN ('draft', 'approved', 'applying', 'rolling_back') OR state = 'held' "
+            f"AND next_at <= '{stamp(self.now)}') UNION ALL "
             "SELECT 'notice ' || id || ' ' || surface FROM notice WHERE state IN ('due', 'sending')"
         )
         return [r["what"] for r in rows]

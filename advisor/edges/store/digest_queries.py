@@ -11,7 +11,7 @@ from advisor.core.digest import Next, Read, Thing, Totals
 from advisor.core.model import Failure, Kind
 from advisor.core.removal import Keep, Ticket
 from advisor.edges.store.connection import Connection, Row, Value
-from advisor.edges.store.rows import failure_of, keep_of, moment, stamp, ticket_of
+from advisor.edges.store.rows import WAITS, failure_of, keep_of, moment, stamp, ticket_of
 
 _IN = "s.account IN (SELECT value FROM json_each(?))"
 _TAGGED = (
@@ -21,7 +21,7 @@ _TAGGED = (
 _FREE = (
     # What a ticket is about already, what somebody keeps whole, and what was changed since the report is not proposed.
     " AND NOT EXISTS (SELECT 1 FROM ticket t WHERE t.entity_id = s.entity_id AND (t.state IN ('draft', 'open', "
-    "'approved', 'applying', 'rolling_back', 'needs_human') OR t.state = 'applied' AND t.changed_at > s.at)) "
+    "'approved', 'applying', 'held', 'rolling_back', 'needs_human') OR t.state = 'applied' AND t.changed_at > s.at)) "
     "AND NOT EXISTS (SELECT 1 FROM keep k WHERE k.entity_id = s.entity_id AND k.service = '' "
     "AND k.ended_at IS NULL AND k.until > ?)"
 )
@@ -148,7 +148,7 @@ class Digests:
         rows = self._db.rows(
             "SELECT t.*, e.id AS thing, e.name, e.kind, e.account AS home, e.arn FROM ticket t "
             "JOIN entity e ON e.id = t.entity_id WHERE e.account IN (SELECT value FROM json_each(?)) "
-            "AND (t.state IN ('open', 'needs_human') "
+            f"AND ({WAITS} "
             "OR t.state IN ('applied', 'rolled_back', 'expired') AND t.changed_at > ?) ORDER BY t.id",
             (json.dumps(list(accounts)), stamp(since)),
         )

@@ -50,7 +50,7 @@ REMEMBERED = timedelta(days=30)
 
 _TICKET = """
 SELECT e.*, t.id AS ticket_id, t.state, t.changed_at, t.expires_at, t.advice,
-    t.failure IS NOT NULL AND t.next_at IS NULL AS parked, t.given <> '[]' AS given,
+    (t.failure IS NOT NULL OR t.state = 'held') AND t.next_at IS NULL AS parked, t.given <> '[]' AS given,
     json_array_length(t.plan, '$.services') AS services, json_array_length(t.plan, '$.actions') AS actions,
     json_array_length(t.plan, '$.edits') AS edits, json_extract(t.plan, '$.granted') AS granted,
     EXISTS (SELECT 1 FROM json_each(t.plan, '$.edits') WHERE json_extract(value, '$.treatment') = 'quarantine')
@@ -60,7 +60,7 @@ SELECT e.*, t.id AS ticket_id, t.state, t.changed_at, t.expires_at, t.advice,
 FROM ticket t JOIN entity e ON e.id = t.entity_id LEFT JOIN notice n ON n.id = t.card_id
 """
 
-_UNFINISHED = "('open', 'approved', 'applying', 'rolling_back', 'needs_human')"
+_UNFINISHED = "('open', 'approved', 'applying', 'held', 'rolling_back', 'needs_human')"
 
 
 class Homes:
@@ -188,10 +188,11 @@ class Homes:
         Not those that they asked for, unless `own`; not those that they have approved; not advice.
         """
         rows = self._db.rows(
-            "SELECT id FROM ticket t WHERE state = 'needs_human' OR (state = 'open' AND advice = 0 "
+            "SELECT id FROM ticket t WHERE state = 'needs_human' OR state = 'held' AND next_at IS NULL "
+            "OR (state = 'open' AND advice = 0 "
             "AND (? OR instr(requesters, ?) = 0) "
             "AND NOT EXISTS (SELECT 1 FROM approval a WHERE a.ticket_id = t.id AND a.user = ?)) "
-            "ORDER BY state = 'needs_human' DESC, id DESC",
+            "ORDER BY state = 'needs_human' DESC, state = 'held' DESC, id DESC",
             (own, json.dumps(user), user),
         )
         return self._lines([int(r["id"]) for r in rows])
@@ -364,7 +365,7 @@ def _ticket(row: Row) -> TicketLine:
         approvals=row["approvals"],
         quarantine=bool(row["quarantine"]),
         advice=bool(row["advice"]),
-        parked=bool(row["parked"]) and row["state"] == TicketState.APPROVED.value,
+        parked=bool(row["parked"]) and row["state"] in {TicketState.APPROVED.value, TicketState.HELD.value},
         given=bool(row["given"]),
         back=bool(row["back"]),
         card=_place(row),

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from advisor.core.model import Notice
 from advisor.edges.store.connection import Connection
-from advisor.edges.store.rows import notice_of, stamp
+from advisor.edges.store.rows import moment, notice_of, stamp
 
 
 class Outbox:
@@ -78,6 +78,14 @@ class Outbox:
         """The channel that a card stands in; empty where it is not posted (yet)."""
         row = self._db.row("SELECT sent_to FROM notice WHERE id = ?", (card_id,))
         return str(row["sent_to"]) if row else ""
+
+    def drawn_at(self, card_id: int | None) -> datetime | None:
+        """When a card was asked to be drawn last; None where there is none."""
+        row = self._db.row(
+            "SELECT max(created_at) AS at FROM notice WHERE id = ? OR parent_id = ? AND kind = 'update'",
+            (card_id, card_id),
+        )
+        return moment(row["at"]) if row and row["at"] else None
 
     def said(self, surface: str, row_id: int, since: datetime) -> bool:
         """Whether this stands in Slack, or is about to, in its form of since then."""

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from advisor.core.reminders import FUTURE, About, Heard, Line, Unreached, Waiting
 from advisor.core.removal import TicketState
 from advisor.edges.store.connection import Connection, Row
-from advisor.edges.store.rows import maybe_moment, maybe_stamp, moment, stamp
+from advisor.edges.store.rows import WAITS, maybe_moment, maybe_stamp, moment, stamp
 
 SPREAD = timedelta(seconds=0.7)
 """Between two people: 86 a minute. users.info is of Slack's tier 4, 100 and more a minute."""
@@ -57,7 +57,7 @@ class Reminders:
         """Every ticket that waits for people, oldest first, or those of some; without their plans."""
         rows = self._db.rows(
             "SELECT id, state, requesters, changed_at, expires_at, advice FROM ticket "
-            "WHERE state IN ('open', 'needs_human') AND (? IS NULL OR id IN (SELECT value FROM json_each(?))) "
+            f"WHERE {WAITS} AND (? IS NULL OR id IN (SELECT value FROM json_each(?))) "
             "ORDER BY id",
             (None if ids is None else 1, json.dumps(list(ids or ()))),
         )
@@ -87,7 +87,7 @@ class Reminders:
 
     def any_waiting(self) -> bool:
         """Whether any ticket waits for people."""
-        return self._db.row("SELECT 1 FROM ticket WHERE state IN ('open', 'needs_human') LIMIT 1") is not None
+        return self._db.row(f"SELECT 1 FROM ticket WHERE {WAITS} LIMIT 1") is not None
 
     # -- what was said -------------------------------------------------------------------------------------------
 
@@ -126,7 +126,7 @@ class Reminders:
                 return None
             self._db.run(
                 "DELETE FROM reminder WHERE user = ? AND at < ? AND NOT EXISTS (SELECT 1 FROM json_each(said) j "
-                "JOIN ticket t ON t.id = json_extract(j.value, '$[0]') WHERE t.state IN ('open', 'needs_human'))",
+                f"JOIN ticket t ON t.id = json_extract(j.value, '$[0]') WHERE {WAITS})",
                 (user, stamp(now - _REMEMBERED)),
             )
             words = json.dumps([[line.ticket, line.about.value] for line in lines])
@@ -151,7 +151,7 @@ class Reminders:
         with self._db.transaction():
             self._db.run(
                 "DELETE FROM unreached WHERE user = ? AND ticket_id NOT IN "
-                "(SELECT id FROM ticket WHERE state IN ('open', 'needs_human'))",
+                f"(SELECT id FROM ticket WHERE {WAITS})",
                 (user,),
             )
             for ticket_id in tickets:

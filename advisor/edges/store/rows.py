@@ -217,6 +217,10 @@ def action_of(row: Row) -> ActionRow:
     return ActionRow(row["name"], maybe_moment(row["last_at"]), row["last_by"], row["region"])
 
 
+WAITS = "(state IN ('open', 'needs_human') OR state = 'held' AND next_at IS NULL)"
+"""The tickets that wait for people; of a hold, one of which somebody has to say how it goes on."""
+
+
 def dump_plan(plan: Plan) -> str:
     """A plan as JSON."""
     return _PLAN.dump_json(plan).decode()

@@ -84,6 +84,11 @@ class Tickets:
         )
         return [ticket_of(r) for r in rows]
 
+    def in_state(self, state: TicketState) -> list[Ticket]:
+        """Every ticket in one state, oldest first."""
+        rows = self._db.rows("SELECT * FROM ticket WHERE state = ? ORDER BY id", (state.value,))
+        return [ticket_of(r) for r in rows]
+
     def listed(self, *, user: str = "", entity_id: int = 0) -> list[Ticket]:
         """Unfinished tickets, newest first; those of a person or of an entity where one is given, finished ones too."""
         where = f"state IN {_UNFINISHED} AND state <> 'draft'"
