@@ -162,8 +162,10 @@ def _taken(desk: Desk, ticket: Ticket, plan: Plan) -> tuple[frozenset[str], froz
 def weigh(desk: Desk, account: str) -> None:
     """Judge what was heard of an account's principals, for every watch of it."""
     store = desk.store
-    newest = store.watches.newest_denied()
+    newest, new = store.watches.newest_denied(), store.watches.unweighed_of(account)
     for watch in store.watches.of_account(account):
+        if new.isdisjoint(watch.who):
+            continue
         ticket = store.tickets.get(watch.ticket)
         if ticket is None or ticket.plan is None or _over(desk, watch, ticket):
             continue

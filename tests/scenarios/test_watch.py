@@ -333,7 +333,8 @@ def test_a_queue_that_may_not_be_read(queued: Stage, caplog: pytest.LogCaptureFi
 
 def test_throttled_reading_goes_on(watched: Stage) -> None:
     """Twice a second, as AWS takes it."""
-    watched.aws.trail.rate = 40
+    watched.aws.trail.rate = 2
     denied(watched)
     later(watched)
+    assert watched.aws.trail.refused
     assert len(told(watched)) == 1

@@ -15,7 +15,7 @@ from advisor.core.replay import Call, Look, Replay
 from advisor.core.watch import By, Denied
 from advisor.edges.store.connection import Connection, Row, Value
 from advisor.edges.store.rows import dump_replay, moment, replay_of, stamp
-from advisor.edges.store.watches import KEEP, kept
+from advisor.edges.store.watches import KEEP, Watches, kept
 
 LATE = timedelta(minutes=30)
 """How late an event may come: so much of what was read is read again, and nothing is counted twice.
@@ -88,7 +88,9 @@ class Trails:
         count twice, as they may where a process dies in here.
         """
         events = tuple(events)
-        self._db.bulk(KEEP, (kept(account, e.denied, "history") for e in events if e.call.denied and e.id))
+        who = Watches(self._db).principals(account)
+        heard = [e.denied for e in events if e.call.denied and e.id and e.call.principal in who]
+        self._db.bulk(KEEP, (kept(account, one, "history") for one in heard))
         row = self._row(account, look)
         look_id = row["id"] if row else self._begin(account, look, now)
         sure = min(until, now - LATE)
@@ -107,7 +109,7 @@ class Trails:
         self._db.bulk("INSERT OR IGNORE INTO trail_seen (look_id, event_id, at) VALUES (?, ?, ?)", again)
         with self._db.transaction():
             self._reach(look_id, since, sure, now)
-            if any(e.call.denied for e in events):
+            if heard:
                 self._db.wake(self._db.work)
             self._db.run(
                 "DELETE FROM trail_seen WHERE look_id = ? AND at < (SELECT until FROM trail_look WHERE id = ?) "

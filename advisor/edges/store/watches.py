@@ -74,6 +74,10 @@ class Watches:
         sql = "SELECT * FROM watch WHERE account = ? AND ended_at IS NULL ORDER BY ticket_id"
         return [_watch(r) for r in self._db.rows(sql, (account,))]
 
+    def principals(self, account: str) -> frozenset[str]:
+        """Everybody who is watched in an account."""
+        return frozenset(who for watch in self.of_account(account) for who in watch.who)
+
     def due(self, now: datetime) -> list[str]:
         """Accounts in which a watch is to be looked after now."""
         sql = "SELECT DISTINCT account FROM watch WHERE ended_at IS NULL AND next_at <= ? ORDER BY account"
@@ -129,6 +133,11 @@ class Watches:
         """Accounts with denied calls that nobody has judged yet."""
         rows = self._db.rows("SELECT DISTINCT account FROM denied WHERE weighed = 0 ORDER BY account")
         return [str(r["account"]) for r in rows]
+
+    def unweighed_of(self, account: str) -> frozenset[str]:
+        """Whose they are."""
+        sql = "SELECT DISTINCT principal FROM denied WHERE account = ? AND weighed = 0"
+        return frozenset(str(r["principal"]) for r in self._db.rows(sql, (account,)))
 
     def newest_denied(self) -> int:
         """The row that was heard last; 0 where there is none."""
