@@ -74,8 +74,8 @@ def test_buttons_follow_the_state(name: str) -> None:
     assert ("ticket.approve" in found) is (state is S.OPEN and not view.ticket.advice)
     assert sum(b.get("style") == "primary" for b in found.values()) <= 1
     red = {i for i, b in found.items() if b.get("style") == "danger"}
-    assert red <= {"ticket.retry", "ticket.rollback"}
-    for action in {"ticket.approve", "ticket.cancel", "ticket.retry"} & set(found):
+    assert red <= {"ticket.retry", "ticket.rollback", "ticket.finish"}
+    for action in {"ticket.approve", "ticket.cancel", "ticket.retry", "ticket.finish"} & set(found):
         assert found[action]["confirm"]["text"]["type"] == "plain_text"
     for action in {"ticket.reject", "ticket.keep", "ticket.rollback", "ticket.replan"} & set(found):
         assert "confirm" not in found[action]

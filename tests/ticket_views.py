@@ -9,6 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 from advisor.core.escalation import WAYS
+from advisor.core.hold import denies
+from advisor.core.hold import text as hold_text
 from advisor.core.model import Account, Entity, Failure, Finding, Kind, Usage, Verdict, Why
 from advisor.core.removal import (
     DENY_ALL,
@@ -16,6 +18,7 @@ from advisor.core.removal import (
     Candidate,
     Edit,
     Entry,
+    Hold,
     Kept,
     Left,
     Managed,
@@ -30,6 +33,7 @@ from advisor.core.removal import (
     Treatment,
     Version,
 )
+from advisor.core.replay import Replay
 from handlers.blocks.kit import Message
 from handlers.blocks.ticket_view import TicketView
 from tests.drawn import nodes, safe
@@ -39,7 +43,7 @@ from tests.worlds import ACCOUNT, NOW, entity
 
 S = TicketState
 
-IDS = {f"ticket.{v}" for v in "approve reject cancel diff keep retry rollback replan evidence".split()}
+IDS = {f"ticket.{v}" for v in "approve reject cancel diff finish keep retry rollback replan evidence".split()}
 """The public ids of a ticket's buttons."""
 TAKEN = tuple(
     "athena cassandra dax dms docdb-elastic elasticache memorydb neptune-db redshift timestream".split()
@@ -365,7 +369,57 @@ def _of(name: str, plan: Plan) -> dict[str, TicketView]:
         "stuck_unseen": made(S.NEEDS_HUMAN, unseen, failure=Failure("unseen", "detach"), moved=MOVED[:1]),
         "stuck_back": made(S.NEEDS_HUMAN, (*ahead, *half), moved=BAD[:1] if text else MOVED[:1]),
         "stuck_before_back": _lost(made, ahead, plan),
+        **(_held(name, plan, text) if name in HELD else {}),
     }
+
+
+HELD = {"small", "single_actions", "everything", "hostile", "long", "quarantine", "group"}
+"""Plans that are drawn with a hold too."""
+
+
+def with_hold(plan: Plan, days: int = 7) -> Plan:
+    """The same, held first."""
+    if plan.quarantine:
+        return replace(plan, hold=Hold(DENY_ALL, days, ("*",), plan.steps))
+    denied = denies(plan.services, plan.actions)
+    lay = (Step(Operation.PUT, "iam-audit-hold-12", after=hold_text(denied)),)
+    return replace(plan, hold=Hold("iam-audit-hold-12", days, denied, lay))
+
+
+def _held(name: str, bare: Plan, text: str) -> dict[str, TicketView]:
+    """A plan that is held first, in every state of its hold."""
+    plan = with_hold(bare)
+    assert plan.hold
+    laid = journal(plan, 9, steps=plan.hold.lay)
+    lifted = (Step(Operation.DELETE, plan.hold.name, before=plan.hold.lay[0].after),)
+    gone = (*laid, *journal(plan, 9, run=2, back=True, steps=lifted))
+    given = tuple(plan.services[:1])
+    replay = Replay(NOW, unseen=("S3 object reads and writes", text[:60] or "SNS messages"))
+    end = NOW + timedelta(days=7, minutes=80)
+
+    def made(state: TicketState, entries: tuple[Entry, ...] = (), **more: Any) -> TicketView:
+        seen = {"approvals": approved(), "entries": entries, "replay": replay}
+        return opened(plan, state, text, view=seen, run=entries[-1].run if entries else 0, **more)
+
+    return {
+        "held_open": opened(plan, text=text, view={"approvals": approved(1)}),
+        "laying": made(S.APPLYING, journal(plan, 0, StepState.BEGUN, steps=plan.hold.lay)),
+        "held": made(S.HELD, laid, next_at=end),
+        "held_unwatched": opened(plan, S.HELD, text, view={"entries": laid}, run=1, next_at=end),
+        "held_asks": made(S.HELD, laid, moved=BAD if text else TRIED),
+        "held_ending": made(S.HELD, laid, next_at=NOW, by="U0BOB000001"),
+        "held_failed": made(S.HELD, laid, next_at=end, failure=Failure("throttled", "iam:GetRole")),
+        "held_given": made(S.HELD, laid, next_at=end, given=given),
+        "loosened": made(S.ROLLING_BACK, (*laid, *gone[-1:]), moved=BAD if text else MOVED[:2]),
+        "lifted": made(S.DRIFTED, gone, moved=BAD if text else MOVED[:2]),
+        "gone_held": made(S.DRIFTED, laid, moved=MOVED[-2:-1]),
+    }
+
+
+TRIED = (
+    Moved("called", "redshift:DescribeClusters", "nightly", NOW + timedelta(days=3)),
+    Moved("unheard", "cloudtrail:LookupEvents is not allowed"),
+)
 
 
 def _lost(made: Any, ahead: tuple[Entry, ...], plan: Plan) -> TicketView:

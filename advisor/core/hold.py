@@ -53,7 +53,7 @@ Source: IAM User Guide, "AWS services that work with IAM", column "Resource-base
 
 def ticket_of(policy: str) -> int | None:
     """The ticket that a policy is the hold of, by its name; None for any other policy."""
-    found = re.fullmatch(rf"(?:{INLINE}|{MANAGED})(\d{{1,18}})", policy)
+    found = re.fullmatch(rf"(?:{INLINE}|{MANAGED})([0-9]{{1,18}})", policy)
     return int(found[1]) if found else None
 
 

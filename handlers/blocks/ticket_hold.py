@@ -50,6 +50,8 @@ def line(view: TicketView, limit: int) -> str:
         return ""
     if view.plan.quarantine:
         return f"{days(hold)} of watching before it counts as done; any attempt stops that and asks"
+    if not limit:
+        return f"denied for {days(hold)} before it changes"
     kind = "managed policy" if hold.arn else "inline policy"
     said = f"{hold.name}, one {kind}, denies just what goes for {days(hold)}; then the policies change and it is lifted"
     caution = cautions(view)
