@@ -21,9 +21,8 @@ CALLS = {"athena": "ListWorkGroups", "dax": "DescribeClusters", "redshift": "Des
 def measure() -> list[Figure]:
     """Tickets one after the other, each on a role of its own that dave owns."""
     heard, back, ends = [], [], 0.0
-    with Demo(IAM_AUDIT_WATCH_DAYS="14") as demo:
-        url = denials.queue(demo.aws, story.PROD)
-        demo.settings["IAM_AUDIT_DENIED_QUEUE"] = url
+    with Demo(IAM_AUDIT_WATCH_DAYS="14", IAM_AUDIT_HOLD_DAYS="0") as demo:
+        url = demo.with_queue()
         demo.start_bot()
         for n in range(TICKETS):
             name = f"watched-{n}"
