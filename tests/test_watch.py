@@ -193,3 +193,19 @@ def test_the_template_of_the_queue() -> None:
     ]
     (statement,) = made["QueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert statement["Condition"]["ArnEquals"] == {"aws:SourceArn": {"Fn::GetAtt": ["Rule", "Arn"]}}
+
+
+@pytest.mark.parametrize(
+    ("held", "action", "things"),
+    [
+        (True, "s3:CreateBucket", ("s3",)),
+        (True, "ec2:runinstances", ("ec2:RunInstances",)),
+        (True, "kms:Decrypt", ()),
+        (False, "ec2:runinstances", ("ec2:RunInstances",)),
+        (False, "ec2:DescribeInstances", ()),
+    ],
+)
+def test_the_least_that_gives_it_back(held: bool, action: str, things: tuple[str, ...]) -> None:
+    """While it is held, what the hold denies by itself."""
+    judge = Judge(plan(hold=True), frozenset({"s3"}), frozenset(), (), CATALOGUE, held=held)
+    assert judge.things([action]) == things

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from advisor.core import events
 from handlers import check
+from handlers.blocks import kit
 from tests.sandbox import denials
 from tests.sandbox import world as story
 from tests.scenarios.stage import Stage, words
@@ -338,3 +340,29 @@ def test_throttled_reading_goes_on(watched: Stage) -> None:
     later(watched)
     assert watched.aws.trail.refused
     assert len(told(watched)) == 1
+
+
+def test_a_single_action(writing: Stage) -> None:
+    """Of a service that stays: that action alone comes back."""
+    stage = writing
+    stage.restart(iam_audit_watch_days=14)
+    stage.ticket("role DBAdminRole actions")
+    stage.press("ticket.approve", user=story.CAROL)
+    assert state(stage) == "applied"
+    stage.now += timedelta(minutes=1)
+    arn = f"arn:aws:iam::{story.PROD}:role/DBAdminRole"
+    ticket = stage.store.tickets.get(1)
+    assert ticket and ticket.plan
+    gone = [a for a in ticket.plan.actions if a.startswith("dynamodb:") and not events.hidden(a)]
+    one, other = gone[0], gone[1]
+    for action in (one, other):
+        assert denied(stage, action, arn=arn)
+    later(stage)
+    press(stage, told(stage)[0], kit.clip(one, 30 - len("Give back ")))
+    assert not denied(stage, one, arn=arn)
+    assert denied(stage, other, arn=arn)
+    assert state(stage) == "applied"
+    stage.now += timedelta(days=91)
+    assert stage.bot
+    stage.bot.housekeeping()
+    assert not stage.rows("SELECT 1 FROM denied")
