@@ -47,7 +47,7 @@ def said(view: TicketView, press: Press) -> Message:
                 f"asked for a roll back: {what}, to {view.name} {view.where}.",
             )
         case Verb.GIVE_BACK:
-            what = told.names(press.services, 200)
+            what = "everything" if view.plan.quarantine else told.names(press.services, 200)
             head, rest = (
                 "leftwards_arrow_with_hook",
                 f"gives back what was denied: {what}, to {view.name} {view.where}. It is kept for 90 days.",

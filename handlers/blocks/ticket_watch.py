@@ -40,6 +40,11 @@ def said_of(found: Sequence[str], limit: int = kit.NAME) -> str:
     return kit.clip(" and ".join(found), limit)
 
 
+def named(view: TicketView, what: Sequence[str], limit: int = kit.NAME) -> str:
+    """What goes back, in words: of a quarantine, everything."""
+    return "everything" if view.plan.quarantine else said_of(what, limit)
+
+
 # -- the message ---------------------------------------------------------------------------------------------------
 
 
@@ -61,9 +66,10 @@ def denied(view: TicketView, hits: Sequence[Hit]) -> Message:
             kit.labelled("Source: ", f"CloudTrail management events {view.where}"),
         ]
     )
+    rest = f", and {some(len(hits) - 1, 'more call')}" if many else ""
     text = (
         f"{view.name} {view.where} was denied {said_of(newest.actions)} {some(newest.count, 'time')} since {verb}, "
-        f"last {kit.minute(newest.last)}{f', and {len(hits) - 1:,} more calls' if many else ''}. Give back is offered."
+        f"last {kit.minute(newest.last)}{rest}. Give back is offered."
     )
     return Message(
         text,
@@ -131,15 +137,17 @@ def _buttons(view: TicketView, hits: Sequence[Hit]) -> list[Any]:
 
 def give_back(view: TicketView, what: Sequence[str], hit: Hit) -> Any:
     """Asks in a dialog that says what is written, and from when."""
-    name = said_of(what, 60)
+    name = named(view, what, 60)
     where = f"{view.name} in {kit.clip(words.account_word(view.account), 24)}"
-    if view.ticket.state is S.HELD:
+    if view.plan.quarantine:
+        does = f"{where} gets everything back: the quarantine ends, its policies are as they were."
+    elif view.ticket.state is S.HELD:
         does = f"The hold on {where} no longer denies {name}. The rest is held on."
     else:
         does = f"{where} gets {name} back, as it was on {kit.day(view.ticket.created_at)}. The rest stays removed."
     text = f"{does} If you may approve, this writes to AWS at once. If not, the approvers are asked."
-    asks = dialog(f"Give back {said_of(what, 40)}?", text, "Give back", "Not now", writes=True)
-    label = kit.clip(f"Give back {said_of(what, 60)}", 30)
+    asks = dialog(f"Give back {named(view, what, 40)}?", text, "Give back", "Not now", writes=True)
+    label = kit.clip(f"Give back {named(view, what)}", 30)
     return kit.button(label, "ticket.giveback", f"{view.ticket.id}:{hit.id}", style="danger", confirm=asks)
 
 
@@ -167,7 +175,7 @@ def _for(view: TicketView) -> Any:
 
 def asked(view: TicketView, user: str, what: Sequence[str], hit: Hit) -> Message:
     """Somebody who may not decide wants it back: the approvers are asked, with the button."""
-    name = said_of(what)
+    name = named(view, what)
     lead = kit.section(
         kit.emoji("raised_hand"),
         kit.text(" "),
@@ -191,7 +199,7 @@ def asked(view: TicketView, user: str, what: Sequence[str], hit: Hit) -> Message
 
 def asked_for(view: TicketView, what: Sequence[str]) -> Message:
     """To whoever asked."""
-    text = f"The approvers were asked to give {said_of(what)} back. Nothing was changed yet."
+    text = f"The approvers were asked to give {named(view, what)} back. Nothing was changed yet."
     lead = kit.section(kit.emoji("raised_hand"), kit.text(f" {text}", bold=True))
     who = kit.section(kit.text("Who may decide: "), *approver_parts(view))
     return Message(text, [kit.rich(lead, who), kit.small("Only you see this.")])

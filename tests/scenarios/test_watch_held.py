@@ -132,6 +132,6 @@ def test_a_quarantine(writing: Stage) -> None:
     assert "since ticket 1 quarantined it" in words(one)
     assert "AWS names its policy, arn:aws:iam::aws:policy/AWSDenyAll" in words(one)
     assert "rds" not in words(one)
-    press(stage, one, "AWSDenyAll")
+    press(stage, one, "everything")
     assert state(stage) == "rolled_back"
     assert not denied(stage, "sns:ListTopics", arn=arn)
