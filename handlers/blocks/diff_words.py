@@ -17,8 +17,11 @@ def plan_words(fingerprint: str) -> str:
 
 
 def done(view: TicketView) -> set[Step]:
-    """The writes of the change that were read back."""
-    return {e.step for e in view.entries if not e.back and e.state is StepState.DONE}
+    """The writes of the change that were read back; those of a hold are none of it."""
+    hold = view.plan.hold
+    beside = hold.name if hold and not view.plan.quarantine else ""
+    done = [e.step for e in view.entries if not e.back and e.state is StepState.DONE]
+    return {s for s in done if s.name != beside}
 
 
 def stage(view: TicketView) -> str:

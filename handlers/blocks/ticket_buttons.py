@@ -87,7 +87,7 @@ def approve(view: TicketView, action_id: str = "ticket.approve") -> Any:
     asks = dialog(
         f"Approve ticket {ticket.id}?",
         text,
-        "Approve and change" if last else "Approve",
+        ("Approve and hold" if view.plan.hold else "Approve and change") if last else "Approve",
         "Not yet",
         writes=last,
     )

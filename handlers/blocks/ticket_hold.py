@@ -18,6 +18,9 @@ S = TicketState
 
 LEAD = "Held first: "
 
+_HIDDEN = 3
+"""Things that no event tells of that are named in the small print."""
+
 
 def days(hold: Hold) -> str:
     """7 quiet days"""
@@ -177,7 +180,9 @@ def _watching(view: TicketView) -> str:
         )
     said = "An attempt that CloudTrail logs stops the change and asks a person."
     hidden = view.replay.unseen
-    return f"{said} Not visible: {told.names(hidden, 120)}." if hidden else said
+    more = f" and {len(hidden) - _HIDDEN:,} more" if len(hidden) > _HIDDEN else ""
+    shown = ", ".join(kit.clip(h, kit.NAME) for h in hidden[:_HIDDEN])
+    return f"{said} Not visible: {shown}{more}." if hidden else said
 
 
 def text(view: TicketView) -> str:

@@ -55,7 +55,7 @@ class Demo:
             "IAM_AUDIT_APPROVERS": f"{story.APPROVERS},{story.BOB}",
             "IAM_AUDIT_ADMINS": story.ERIN,
             "IAM_AUDIT_REPLAY_SECONDS": "0",  # at two questions a second a script would wait for it
-            "IAM_AUDIT_HOLD_DAYS": "0",
+            "IAM_AUDIT_HOLD_DAYS": "0",  # nor for quiet days
             "IAM_AUDIT_WATCH_DAYS": "0",
             **self.settings,
         }
@@ -100,12 +100,8 @@ def main() -> int:
         from tests.sandbox.script import play
 
         return play()
-    with Demo(
-        int(os.environ.get("DEMO_PORT", "0")),
-        IAM_AUDIT_REPLAY_SECONDS="20",
-        IAM_AUDIT_HOLD_DAYS="7",
-        IAM_AUDIT_WATCH_DAYS="14",
-    ) as demo:
+    tried = {"IAM_AUDIT_REPLAY_SECONDS": "20", "IAM_AUDIT_HOLD_DAYS": "7", "IAM_AUDIT_WATCH_DAYS": "14"}
+    with Demo(int(os.environ.get("DEMO_PORT", "0")), **tried) as demo:
         demo.aws.trail.rate = 2
         demo.with_queue()
         demo.start_bot()
