@@ -12,13 +12,14 @@ import pytest
 from advisor.core.removal import TicketState
 from advisor.core.replay import Gap
 from advisor.core.watch import Cause, Hit, Seen, Watch
-from handlers.blocks import ticket_form, ticket_watch
+from advisor.watches import LIVES
+from handlers.blocks import ticket, ticket_form, ticket_watch
 from handlers.blocks.kit import Message
 from handlers.blocks.ticket_view import TicketView
 from tests.drawn import safe
 from tests.sandbox.slack import limits
 from tests.scenarios.stage import words
-from tests.ticket_views import PLANS, _without_groups, approved, opened
+from tests.ticket_views import CARDS, PLANS, _without_groups, approved, opened
 from tests.views import HOSTILE, LONG
 from tests.worlds import ACCOUNT, NOW
 
@@ -131,6 +132,17 @@ def test_forms(text: str) -> None:
     for form in (ticket_watch.not_needed(view), ticket_form.roll_back(view)):
         assert limits.check_view(copy.deepcopy(form)) == []
         safe(form)
+
+
+@pytest.mark.parametrize("text", ["", HOSTILE])
+def test_a_card_with_it_stays_within_one_screen(text: str) -> None:
+    """Whatever else it says."""
+    hits = tuple(hit(n, text) for n in range(1, 6))
+    for name, view in CARDS.items():
+        if view.ticket.state in LIVES:
+            blocks = ticket.card(replace(view, watch=WATCH, hits=hits)).payload()["blocks"]
+            assert len(blocks) <= 11, name
+            assert ticket._weight(blocks) < 1600, name
 
 
 def test_the_card_has_one_line_of_it() -> None:

@@ -100,7 +100,7 @@ def _blocks(view: TicketView, room: Room) -> list[Any]:
     return [
         *head,
         *middle,
-        *([kit.small(watched)] if (watched := watch.line(view)) else []),
+        *([kit.small(watched)] if (watched := watch.line(view, room.more)) else []),
         kit.actions(*buttons.row(view, brief=not room.note)),
         kit.small(small.note(view, brief=not room.note)),
     ]

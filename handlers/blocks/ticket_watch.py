@@ -251,17 +251,20 @@ _GAP = {
 }
 
 
-def line(view: TicketView) -> str:
+def line(view: TicketView, room: int = 300) -> str:
     """On the card: Watching until 8 Dec 2026; denied: redshift:DescribeClusters 6 times. Empty without a watch."""
     watch = view.watch
     if watch is None:
         return ""
     open_ = [h for h in view.hits if h.closed_at is None]
-    listed = [f"{said_of(h.actions)} {some(h.count, 'time')}" for h in open_[:3]]
-    more = f" and {len(open_) - 3:,} more" if len(open_) > 3 else ""
-    if listed:
-        return f"Denied since: {', '.join(listed)}{more}"
-    return "" if watch.ended_at else f"Watching for denied calls until {kit.day(watch.until)}"
+    if not open_:
+        return "" if watch.ended_at else f"Watching for denied calls until {kit.day(watch.until)}"
+    shown = 3 if room > 200 else 1 if room > 60 else 0
+    if not shown:
+        return f"Denied since: {some(len(open_), 'call')}"
+    listed = [f"{said_of(h.actions, 40)} {some(h.count, 'time')}" for h in open_[:shown]]
+    more = f" and {len(open_) - shown:,} more" if len(open_) > shown else ""
+    return f"Denied since: {', '.join(listed)}{more}"
 
 
 def not_needed(view: TicketView) -> Json:
