@@ -31,7 +31,7 @@ from advisor.core.errors import ConfigError, Held, StoreError
 from advisor.desk import Desk, Pool
 from advisor.edges import config as settings
 from advisor.edges import pool
-from advisor.edges.aws import PACE, PATIENCE, Aws
+from advisor.edges.aws import PACE, PATIENCE, WAIT, Aws
 from advisor.edges.aws.pacer import Board
 from advisor.edges.catalogue import IamCatalogue
 from advisor.edges.config import Config
@@ -47,6 +47,7 @@ from handlers.draw_sweeps import DrawSweeps
 from handlers.draw_tickets import DrawTickets
 from handlers.intake import Intake, housekeeping
 from handlers.transport import Health, Http, Socket, Transport
+from handlers.watch_work import Listening
 
 VERSION = "1.0.0"
 OK, FAILED, WRONG, HELD = 0, 1, 2, 3
@@ -83,6 +84,7 @@ class Bot:
     desk: Desk
     intake: Intake
     deliver: Deliver
+    listening: Listening
 
     def housekeeping(self) -> None:
         """What is done once an hour."""
@@ -101,6 +103,7 @@ def build(
     patience: float = PATIENCE,
     pace: float = PACE,
     elsewhere: Pool | None = None,
+    wait: int = WAIT,
 ) -> Bot:
     """Put the parts together. Tests give a clock, executors, a name for this start and less patience with AWS."""
     token = config.slack_bot_token.get_secret_value()
@@ -146,7 +149,7 @@ def build(
         ),
     )
     register(app, Listeners(desk, people, drawing, deliver, intake))
-    return Bot(app, desk, intake, deliver)
+    return Bot(app, desk, intake, deliver, Listening(desk, wait))
 
 
 def run() -> int:
@@ -182,9 +185,15 @@ def _serve(config: Config, store: Store, ending: Ending) -> int:
     for beat in beats:
         clock.every(config.iam_audit_poll_seconds, beat.name, beat.event.set)
     clock.every(3600, "expire", bot.housekeeping)
+    ear = Beat(
+        "denied", threading.Event(), bot.listening.beat
+    )  # it waits for messages: not one that must keep pace
     transports = _transports(config, bot, beats)
     for beat in beats:
         beat.start()
+    if config.iam_audit_denied_queue:
+        clock.every(60, ear.name, ear.event.set)
+        ear.start()
     clock.start()
     threading.Thread(target=bot.housekeeping, name="listing", daemon=True).start()
     for transport in transports:
@@ -198,6 +207,7 @@ def _serve(config: Config, store: Store, ending: Ending) -> int:
         transport.stop()
     clock.stop()
     bot.desk.lanes.stop()
+    ear.stop(timeout=0)  # it may wait for a message still; what it has not kept comes again
     for beat in beats:
         beat.stop(timeout=2)
     until = time.monotonic() + 5

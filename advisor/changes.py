@@ -10,7 +10,7 @@ import logging
 from dataclasses import replace
 from datetime import timedelta
 
-from advisor import holds, jobs, lastlook, replays
+from advisor import holds, jobs, lastlook, replays, watches
 from advisor.core.back import given_in_all, narrowed, rest, way_back, whole
 from advisor.core.errors import AwsError, Invalid, Missing, Transient, Unreachable
 from advisor.core.hold import standing_hold
@@ -415,6 +415,8 @@ def _finish(desk: Desk, ticket: Ticket, plan: Plan, entries: tuple[Entry, ...]) 
             is None
         ):
             return False
+        if event in {Event.HELD, Event.FINISHED}:
+            watches.begin(desk, ticket, plan, held=event is Event.HELD)
         store.log.add("bot", f"ticket.{event}", f"ticket {ticket.id}", now, entity=plan.basis.entity.arn)
         reply(desk, ticket, "ticket.event", ticket.id, what=event.value)
         if ticket.owner:

@@ -9,12 +9,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from advisor import homes, tickets
+from advisor import homes, tickets, watches
 from advisor.core.hold import HOLD, still_denied
 from advisor.core.lifecycle import Event, Person, outcome
 from advisor.core.removal import Operation, Press, StepState, Ticket, TicketState, Verb
 from advisor.core.standing import may_be_there
+from advisor.core.watch import Hit, reason
 from advisor.desk import Desk
+
+KEPT_FOR = timedelta(days=90)
+"""How long what was given back stays, and how long a keep is unless said."""
 
 
 def act(desk: Desk, press_id: int, person: Person) -> None:
@@ -33,7 +37,8 @@ def act(desk: Desk, press_id: int, person: Person) -> None:
             desk.store.log.add(
                 "bot", "ticket.approval_lapsed", f"ticket {ticket.id}", desk.clock(), user=user
             )
-        word = _VERBS[press.verb](desk, ticket, press)
+        asks = press.verb is Verb.GIVE_BACK and not person.approver
+        word = (_ask_back if asks else _VERBS[press.verb])(desk, ticket, press)
         if word:
             refuse(desk, press, ticket, word)
         else:
@@ -155,6 +160,76 @@ def _roll_back(desk: Desk, ticket: Ticket, press: Press) -> str:
     return ""
 
 
+def _give_back(desk: Desk, ticket: Ticket, press: Press) -> str:
+    """Just what was denied goes back, and stays: a partial way back of one thing, and a keep with the call as its reason."""
+    store, now = desk.store, desk.clock()
+    hits = _denied(desk, ticket, press)
+    if not hits:
+        return "settled"
+    newer = later_change(desk, ticket)
+    if newer:
+        return f"blocked:{newer.id}"
+    keys = watches.things(desk, ticket, hits)
+    if not keys:
+        return "settled"
+    store.tickets.set_run(ticket.id, _asked_back(ticket, keys))
+    event = Event.BACK_ASKED
+    if store.tickets.move(ticket.id, ticket.state, event, now, by=press.user, next_at=now) is None:
+        return "late"
+    store.watches.close([h.id for h in hits], "given", press.user, now)
+    until = now + KEPT_FOR
+    for service in sorted({a.partition(":")[0] for h in hits for a in h.actions}):
+        newest = next(h for h in hits if any(a.partition(":")[0] == service for a in h.actions))
+        longer = [k for k in store.keeps.standing(until, ticket.entity_id) if k.service in {"", service}]
+        if not longer:
+            store.keeps.add(ticket.entity_id, service, press.user, until, reason(newest, ticket.id), now)
+    calls = sorted({a for h in hits for a in h.actions})
+    _note(desk, ticket, press, services=", ".join(press.services), denied=", ".join(calls))
+    return ""
+
+
+def _ask_back(desk: Desk, ticket: Ticket, press: Press) -> str:
+    """Whoever is no approver asks those who are, once: the button stands in the thread, and their press decides."""
+    hits = _denied(desk, ticket, press)
+    if not hits:
+        return "settled"
+    if not desk.store.watches.asked([h.id for h in hits], press.user):
+        return "asked"
+    services = ", ".join(press.services)
+    desk.store.log.add(
+        press.user, "ticket.giveback.asked", f"ticket {ticket.id}", desk.clock(), services=services
+    )
+    tickets.reply(desk, ticket, "ticket.asked_back", press.id)
+    desk.store.outbox.add(
+        "ephemeral",
+        "ticket.asked_back",
+        press.id,
+        channel=press.channel,
+        user=press.user,
+        now=desk.clock(),
+    )
+    return ""
+
+
+def _denied(desk: Desk, ticket: Ticket, press: Press) -> list[Hit]:
+    """The open hits that this press would give back, the newest first."""
+    hits = (
+        watches.open_hits(desk, ticket.id) if press.services else ()
+    )  # of nothing, a way back is everything
+    return [h for h in hits if h.things == press.services]
+
+
+def _not_needed(desk: Desk, ticket: Ticket, press: Press) -> str:
+    """What was told of may stay denied: it is not told again."""
+    told = [h for h in watches.open_hits(desk, ticket.id) if h.said_at]
+    if not told:
+        return "settled"
+    desk.store.watches.close([h.id for h in told], "not_needed", press.user, desk.clock(), press.words)
+    calls = sorted({a for h in told for a in h.actions})
+    _note(desk, ticket, press, reason=press.words, denied=", ".join(calls))
+    return ""
+
+
 def _asked_back(ticket: Ticket, keys: Sequence[str]) -> Sequence[str]:
     """What is to go back; everything (no keys) where a hold would deny nothing more."""
     if ticket.state is not TicketState.HELD or ticket.plan is None or not keys:
@@ -258,6 +333,8 @@ _VERBS = {
     Verb.KEEP: _keep,
     Verb.RETRY: _retry,
     Verb.ROLLBACK: _roll_back,
+    Verb.GIVE_BACK: _give_back,
+    Verb.NOT_NEEDED: _not_needed,
     Verb.FINISH: _end_hold,
     Verb.EVIDENCE: _evidence,
 }

@@ -45,9 +45,12 @@ def guarded(desk: Desk, ticket: Ticket, plan: Plan, now: Standing) -> tuple[Move
     word = protected(shot, readings.rules(desk, ticket.days, now.entity.account))
     told = [Moved("protected", now.entity.name, word)] if word else []
     affected = plan.affected
+    # What this ticket gave back is kept by it: its hold and its rewrite leave that out already.
+    back = {g.partition(":")[0] for g in ticket.given}
+    back |= {s for e in plan.edits if e.policy in ticket.given for s in e.out}
     told += [
         Moved("kept", k.service or now.entity.name, at=k.until)
         for k in desk.store.keeps.standing(desk.clock(), ticket.entity_id)
-        if not k.service or k.service in affected or plan.quarantine
+        if (not k.service or k.service in affected or plan.quarantine) and k.service not in back
     ]
     return tuple(told)

@@ -40,7 +40,8 @@ from advisor.core.replay import (
     told,
 )
 from advisor.desk import Desk
-from advisor.edges.aws.trail import Read, Stretch
+from advisor.edges.aws.denials import Heard
+from advisor.edges.aws.trail import Event, Read, Stretch
 from advisor.edges.store.trail import Covered, Happened
 from advisor.readings import Reading
 
@@ -225,17 +226,23 @@ def _hear(
 
 
 def listen(
-    desk: Desk, account: str, looks: Collection[Look], seconds: float, *, fresh: bool = True
+    desk: Desk,
+    account: str,
+    looks: Collection[Look],
+    seconds: float,
+    *,
+    fresh: bool = True,
+    back: timedelta = HISTORY,
 ) -> tuple[tuple[Gap, ...], str]:
     """Bring what is known of these looks up to now, within so many seconds; the store has the calls afterwards.
 
     Says what has no whole answer, and the permission that was refused, if one was. `fresh`: also where somebody has
-    looked within FRESH.
+    looked within FRESH. `back`: so much of the past is wanted.
     """
     ends_at = time.monotonic() + seconds
     try:
         with desk.aws.trail.turn(account, seconds):
-            stretches = _stretches(desk, account, looks, fresh=fresh)
+            stretches = _stretches(desk, account, looks, back, fresh=fresh)
             left = ends_at - time.monotonic()
             return desk.aws.trail.read(account, stretches, left, partial(_keep, desk, account)), ""
     except Refused as error:
@@ -266,35 +273,47 @@ def where(desk: Desk, account: str, used: Collection[str]) -> tuple[frozenset[st
         return found, False
 
 
-def _stretches(desk: Desk, account: str, looks: Iterable[Look], *, fresh: bool) -> list[Stretch]:
+def _stretches(
+    desk: Desk, account: str, looks: Iterable[Look], back: timedelta, *, fresh: bool
+) -> list[Stretch]:
     """What of the looks is not known yet: the newest first, what nobody ever asked before all else."""
     now = desk.clock()
-    looks = tuple(looks)
+    start, looks = now - back, tuple(looks)
     covered = desk.store.trail.covered(account, looks)
     new = [x for x in looks if x not in covered]
-    found = [Stretch(x, now - HISTORY, now) for x in new]
+    found = [Stretch(x, start, now) for x in new]
     for look, known in sorted(covered.items(), key=lambda pair: pair[1].until):
-        found += _rest(look, known, now, fresh=fresh)
+        found += _rest(look, known, start, now, fresh=fresh)
     return found
 
 
-def _rest(look: Look, known: Covered, now: datetime, *, fresh: bool) -> list[Stretch]:
-    start = now - HISTORY
+def _rest(look: Look, known: Covered, start: datetime, now: datetime, *, fresh: bool) -> list[Stretch]:
     whole = known.since <= start
     if whole and not fresh and now - known.read_at < FRESH:
         return []
-    if known.since >= known.until or known.until < start:
+    if known.since >= known.until or known.until < now - HISTORY:
         return [Stretch(look, start, now)]
     older = [] if whole else [Stretch(look, start, known.since)]
     return [Stretch(look, known.until, now, pieces=False), *older]
 
 
 def _keep(desk: Desk, account: str, read: Read) -> None:
-    happened = [
-        Happened(e.id, Call(e.principal, e.source, e.name, e.denied, e.at, 1, e.session, read.look.region))
-        for e in read.events
-    ]
+    happened = [Happened(e.id, _call(e, read.look.region), e.by, e.policy) for e in read.events]
     desk.store.trail.keep(account, read.look, happened, read.since, read.until, desk.clock())
+
+
+def _call(event: Event, region: str) -> Call:
+    return Call(event.principal, event.source, event.name, event.denied, event.at, 1, event.session, region)
+
+
+def keep_heard(desk: Desk, heard: Iterable[Heard]) -> int:
+    """Keep the denied calls that a queue told of; how many are new."""
+    calls = [
+        (h.account, Happened(h.event.id, _call(h.event, h.region), h.event.by, h.event.policy).denied)
+        for h in heard
+        if h.event.denied and h.event.id
+    ]
+    return desk.store.watches.hear(calls, "queue")
 
 
 # -- judging ---------------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from benchmarks import (
     store,
     sweep,
     ticket,
+    watch,
 )
 from benchmarks.figures import Figure
 
@@ -43,6 +44,7 @@ def main() -> int:
         "sweep": sweep.measure,
         "estate": estate.measure,
         "replay": replay.measure,
+        "watch": watch.measure,
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(every))

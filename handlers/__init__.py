@@ -28,6 +28,7 @@ ACTIONS = (
     "audit.ticket",
     "ticket.replan",
     "ticket.diff",
+    "ticket.giveback",
     *FOLLOWUPS,
     *VERBS,
     *FORMS,
@@ -58,6 +59,7 @@ def register(app: App, on: Listeners) -> None:
     app.action("audit.ticket")(of.on_open)
     app.action("ticket.replan")(of.on_replan)
     app.action("ticket.diff")(of.on_diff)
+    app.action("ticket.giveback")(of.on_give_back)
     app.view("ticket.new")(of.on_new)
     app.options("ticket.keep.services")(of.on_keep_options)
     for action_id in VERBS:

@@ -52,7 +52,7 @@ def check(say: Callable[[str], None]) -> int:
         return 2
     say("ok    settings")
     bad = 0
-    for part in (_slack, _database, _aws):
+    for part in (_slack, _database, _aws, _queue):
         for name, good, note in part(config):
             bad += not good
             say(f"{'ok  ' if good else 'FAIL'}  {name}{': ' + note if note else ''}")
@@ -143,6 +143,21 @@ def _aws(config: Config) -> Iterator[Line]:
         yield from _account(aws, account, config)
         if aws.writer.may_write:
             yield _write_role(aws, account)
+
+
+def _queue(config: Config) -> Iterator[Line]:
+    """Whether the queue of denied calls may be read; nothing is taken out of it."""
+    url = config.iam_audit_denied_queue
+    if not url:
+        return
+    aws = Aws(boot="check", named=(), organization=False, read_role="", clock=now)
+    try:
+        waiting = aws.denials.probe(url)
+    except AwsError as error:
+        yield "AWS queue of denied calls", False, f"{error.call}: {error.message[:200]}"
+        return
+    watching = "" if config.iam_audit_watch_days else "; IAM_AUDIT_WATCH_DAYS is 0, so nobody is watched"
+    yield "AWS queue of denied calls", True, f"about {waiting:,} waiting{watching}"
 
 
 def _organization(aws: Aws) -> str:

@@ -12,6 +12,7 @@ from slack_sdk import WebClient
 from advisor import readings
 from advisor.core.model import Asked, Entity, Usage
 from advisor.core.removal import TicketState, Verb
+from advisor.decisions import KEPT_FOR
 from handlers.actions import Body, Listeners, row_of
 from handlers.blocks import answers, digest_answers, digest_form, ticket_form
 from handlers.blocks.kit import Json
@@ -19,7 +20,6 @@ from handlers.digest_commands import NEW, filled
 from handlers.digest_tickets import serve
 from handlers.digest_work import DigestWork, words_of
 from handlers.draw_digests import shown_whole
-from handlers.draw_tickets import KEPT_FOR
 from handlers.opening import open_form
 from handlers.presses import TicketListeners
 

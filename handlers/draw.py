@@ -101,6 +101,8 @@ class Draw:
                 found = store.questions.get(notice.row_id)
             case "reminder":
                 found = None  # it has no state; it is found again by its outbox id
+            case "ticket.denied" if notice.parent_id is None:
+                found = None  # the same: a direct message
             case _:
                 if notice.kind != "post":
                     return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
 from advisor import decisions, evidence, readings, tickets
 from advisor.core.model import Notice
@@ -23,6 +22,7 @@ from handlers.blocks import (
     ticket_private,
     ticket_proof,
     ticket_replay,
+    ticket_watch,
 )
 from handlers.blocks.kit import Json, Message
 from handlers.blocks.ticket_view import TicketView
@@ -30,9 +30,6 @@ from handlers.files import File
 
 _LINKED = 10
 """Tickets of a list whose cards are linked: each link is a question to Slack."""
-
-KEPT_FOR = timedelta(days=90)
-"""How long a keep is, unless said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +64,8 @@ class DrawTickets:
             managed_by=code,
             proof=store.proofs.of(found.id),
             replay=store.trail.of_ticket(found.id),
+            watch=store.watches.get(found.id),
+            hits=store.watches.hits(found.id),
         )
 
     def of_row(self, row_id: int) -> TicketView | None:
@@ -280,10 +279,35 @@ class DrawTickets:
             return None
         if callback == "ticket.reject":
             return ticket_form.reject(found)
+        if callback == "ticket.notneeded":
+            return ticket_watch.not_needed(view)
         if callback == "ticket.keep":
-            return ticket_form.keep(view, (self.desk.clock() + KEPT_FOR).date())
+            return ticket_form.keep(view, (self.desk.clock() + decisions.KEPT_FOR).date())
         newer = decisions.later_change(self.desk, found)
         return ticket_form.blocked(found, newer) if newer else ticket_form.roll_back(view)
+
+    def denied(self, notice: Notice, _rung: int) -> Message | None:
+        """What was denied since, with the counts of now; nothing where all of it is settled by now."""
+        view = self.of_row(notice.row_id)
+        named = {int(n) for n in notice.detail["hits"].split(",")}
+        hits = [h for h in view.hits if h.id in named and h.closed_at is None] if view else []
+        return ticket_watch.denied(view, hits) if view and hits else None
+
+    def asked_back(self, notice: Notice, _rung: int) -> Message | None:
+        """Somebody asks for what was denied: the approvers, or a word to who asked."""
+        press = self.desk.store.presses.get(notice.row_id)
+        view = self.of_row(press.ticket_id) if press else None
+        hit = next((h for h in view.hits if press and h.things == press.services), None) if view else None
+        if view is None or press is None or hit is None:
+            return None
+        if notice.kind == "ephemeral":
+            return ticket_watch.asked_for(view, press.services)
+        return ticket_watch.asked(view, press.user, press.services, hit)
+
+    def watch_ended(self, notice: Notice, _rung: int) -> Message | None:
+        """The watch is over."""
+        view = self.of_row(notice.row_id)
+        return ticket_watch.ended(view) if view else None
 
     def proof(self, notice: Notice, _rung: int) -> Message | None:
         """What AWS said of the plan, answer by answer."""
@@ -322,6 +346,9 @@ SURFACES: dict[str, Callable[[DrawTickets, Notice, int], Message | None]] = {
     "ticket.file_refused": DrawTickets.no_file,
     "ticket.one": DrawTickets.one,
     "ticket.proof": DrawTickets.proof,
+    "ticket.denied": DrawTickets.denied,
+    "ticket.asked_back": DrawTickets.asked_back,
+    "ticket.watch_ended": DrawTickets.watch_ended,
     "ticket.evidenced": DrawTickets.evidenced,
     "tickets": DrawTickets.listed,
     "keeps": DrawTickets.keeps,

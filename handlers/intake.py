@@ -28,7 +28,7 @@ from advisor.core.lifecycle import Person, refusal
 from advisor.core.model import Account, Failure, Followup, Request
 from advisor.core.removal import Press, Ticket, TicketState, Verb
 from advisor.desk import Desk
-from handlers import sweep_intake
+from handlers import sweep_intake, watch_work
 from handlers.access import NoAnswer, People
 from handlers.digest_work import DigestWork
 from handlers.reminder_work import ReminderWork
@@ -69,6 +69,7 @@ class Intake:
         soon = [t for t in times if t]
         soon += DigestWork(desk, self.people).beat()
         soon += ReminderWork(desk, self.people).beat()
+        soon += watch_work.beat(desk)
         return max(0.05, (min(soon) - desk.clock()).total_seconds()) if soon else None
 
     def _tickets(self) -> None:
@@ -305,6 +306,7 @@ def housekeeping(desk: Desk) -> None:
             break
     desk.store.deliveries.forget(now - timedelta(days=7))
     desk.store.trail.forget(now - replays.HISTORY)
+    desk.store.watches.forget(now - replays.HISTORY)
     audits.refresh_listings(desk, LISTED_FOR)
     digests.remind(desk)
     holds.count_days(desk)

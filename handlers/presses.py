@@ -34,6 +34,7 @@ FORMS = {
     "ticket.reject": Verb.REJECT,
     "ticket.keep": Verb.KEEP,
     "ticket.rollback": Verb.ROLLBACK,
+    "ticket.notneeded": Verb.NOT_NEEDED,
 }
 """Buttons that open a form; the view's callback id is the same."""
 
@@ -128,12 +129,24 @@ class TicketListeners:
         self.on.press(body, lambda: self._pressed(body, found, verb))
         ack()
 
-    def _pressed(self, body: Body, found: Ticket | None, verb: Verb) -> None:
+    def _pressed(self, body: Body, found: Ticket | None, verb: Verb, services: tuple[str, ...] = ()) -> None:
         if found is None:
             self.on.say(body, "old_card")
             return
         channel = str((body.get("channel") or {}).get("id") or body["user"]["id"])
-        self.on.desk.store.presses.add(found.id, verb, str(body["user"]["id"]), channel, self.on.desk.clock())
+        self.on.desk.store.presses.add(
+            found.id, verb, str(body["user"]["id"]), channel, self.on.desk.clock(), services=services
+        )
+
+    def on_give_back(self, ack: Ack, body: Body) -> None:
+        """Give back, under what was denied: the value is the ticket's row and that of a hit."""
+        number, _, row = _value(body).partition(":")
+        found = self._ticket(number)
+        hit = self.on.desk.store.watches.hit(row_of(row) or 0)
+        known = found if hit and found and hit.ticket == found.id else None
+        services = hit.things if hit else ()
+        self.on.press(body, lambda: self._pressed(body, known, Verb.GIVE_BACK, services))
+        ack()
 
     def on_form(self, ack: Ack, body: Body, client: WebClient) -> None:
         """Reject…, Keep, because…, Roll back…: a form, or in it the reason why not."""
@@ -224,7 +237,7 @@ class TicketListeners:
         words = str(field.get("value") or "").strip()
         if not words:
             return (), "", None, {"reason": "Say why, in a few words."}
-        if verb is Verb.REJECT:
+        if verb in {Verb.REJECT, Verb.NOT_NEEDED}:
             return (), words, None, {}
         picked = (values.get("services") or {}).get("ticket.keep.services", {}).get("selected_options") or []
         services = tuple(str(o["value"])[2:] for o in picked if str(o["value"]).startswith("s:"))

@@ -308,12 +308,17 @@ def test_the_analyzer_policy_is_what_the_code_names() -> None:
 
 def test_the_bots_own_permissions() -> None:
     """Entering the roles by their default names, listing accounts, reports on the organisation; who one is needs none."""
-    named = set(re.findall(r'"((?:sts|organizations):[A-Za-z]+)"', source("advisor/edges/aws/*.py")))
+    named = set(re.findall(r'"((?:sts|organizations|sqs):[A-Za-z]+)"', source("advisor/edges/aws/*.py")))
     named |= set(re.findall(r'"(iam:[A-Za-z]+)"', read("advisor/edges/aws/organizations.py")))
-    enter, listing, asking = policy("docs/iam-bot-policy.json")
-    assert named - {"sts:GetCallerIdentity"} == {enter["Action"], listing["Action"], *asking["Action"]}
+    enter, listing, hearing, asking = policy("docs/iam-bot-policy.json")
+    assert named - {"sts:GetCallerIdentity"} == {
+        enter["Action"],
+        listing["Action"],
+        *hearing["Action"],
+        *asking["Action"],
+    }
     assert asking["Action"] == sorted(set(asking["Action"])), "each once, in order"
-    assert {*asking["Action"], listing["Action"]} == set(world.OWN_ACTIONS)
+    assert {*asking["Action"], listing["Action"], *hearing["Action"]} == set(world.OWN_ACTIONS)
     assert not [a for a in asking["Action"] if not re.match(r"[a-z]+:(Generate|Get|List|Describe)", a)]
     read_role = Config.model_fields["iam_audit_read_role"].default
     assert enter["Resource"] == [f"arn:aws:iam::*:role/{r}" for r in (read_role, world.WRITE_ROLE)]
@@ -482,7 +487,8 @@ def test_nothing_that_writes_is_allowed() -> None:
 def test_every_permission_is_explained() -> None:
     """In docs/iam.md, each once and no other."""
     shown = {w for cells in rows("docs/iam.md", "What each call is for") for w in code(cells[0])}
-    assert shown == read_policy() | set(policy("docs/iam-bot-policy.json")[2]["Action"])
+    *_, hearing, asking = policy("docs/iam-bot-policy.json")
+    assert shown == read_policy() | {*hearing["Action"], *asking["Action"]}
     assert {"sts:AssumeRole", "organizations:ListAccounts"} <= code(read("docs/iam.md"))
 
 

@@ -18,6 +18,7 @@ from advisor.core.reminders import quiet
 PREFIX = "IAM_AUDIT_"
 _ROLE = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _CHANNEL = re.compile(r"[CGD][A-Z0-9]{2,}")
+_QUEUE = re.compile(r"https?://[^/\s]+/\d{12}/[\w-]{1,80}(\.fifo)?", re.ASCII)
 _PERSON = re.compile(r"[UWS][A-Z0-9]{2,}")
 
 
@@ -66,6 +67,12 @@ def _quiet(value: str) -> str:
     return value
 
 
+def _queue(value: str | None) -> str | None:
+    if value and not _QUEUE.fullmatch(value):
+        raise ValueError("takes the URL of an SQS queue, https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
+    return value or None
+
+
 def _url(value: str) -> str:
     if not value.startswith(("http://", "https://")):
         raise ValueError("takes an http or https URL")
@@ -111,7 +118,7 @@ class Config(BaseSettings):
     iam_audit_hold_days: Annotated[int, Field(ge=0, le=365)] = 7
     iam_audit_watch_days: Annotated[int, Field(ge=0, le=365)] = 14
     iam_audit_replay_seconds: Annotated[int, Field(ge=0, le=3600)] = 120
-    iam_audit_denied_queue: str | None = None
+    iam_audit_denied_queue: Annotated[str | None, AfterValidator(_queue)] = None
     iam_audit_access_analyzer: Annotated[str, Field(pattern="^(on|off)$")] = "off"
     iam_audit_escalate: Ids = ()
     iam_audit_remind_hours: Annotated[int, Field(ge=0, le=168)] = 24

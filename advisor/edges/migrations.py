@@ -276,6 +276,32 @@ CREATE INDEX ticket_unfinished ON ticket (state, next_at)
     WHERE state IN ('draft', 'open', 'approved', 'applying', 'held', 'rolling_back', 'needs_human');
 """
 
+_WATCH = """
+CREATE TABLE watch (
+    ticket_id INTEGER PRIMARY KEY REFERENCES ticket(id), account TEXT NOT NULL, who TEXT NOT NULL,
+    since TEXT NOT NULL, until TEXT NOT NULL, often_until TEXT NOT NULL, next_at TEXT, changed_at TEXT, lifted_at TEXT,
+    said_at TEXT, ended_at TEXT, seen TEXT NOT NULL DEFAULT '{}'
+);
+CREATE INDEX watch_due ON watch (next_at) WHERE ended_at IS NULL;
+CREATE TABLE denied (
+    id INTEGER PRIMARY KEY, account TEXT NOT NULL, event_id TEXT NOT NULL, principal TEXT NOT NULL,
+    source TEXT NOT NULL, name TEXT NOT NULL, at TEXT NOT NULL, session TEXT NOT NULL, region TEXT NOT NULL,
+    denied_by TEXT NOT NULL, policy TEXT NOT NULL, heard TEXT NOT NULL, weighed INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (account, event_id)
+);
+CREATE INDEX denied_of ON denied (account, principal, at);
+CREATE INDEX denied_new ON denied (account) WHERE weighed = 0;
+CREATE TABLE hit (
+    id INTEGER PRIMARY KEY, ticket_id INTEGER NOT NULL REFERENCES ticket(id), principal TEXT NOT NULL,
+    actions TEXT NOT NULL, things TEXT NOT NULL, cause TEXT NOT NULL, first TEXT NOT NULL, last TEXT NOT NULL,
+    count INTEGER NOT NULL, sessions TEXT NOT NULL, region TEXT NOT NULL, policy TEXT NOT NULL, heard_at TEXT NOT NULL,
+    said_at TEXT, asked_by TEXT NOT NULL DEFAULT '', closed_at TEXT, closed_by TEXT NOT NULL DEFAULT '',
+    outcome TEXT NOT NULL DEFAULT '', words TEXT NOT NULL DEFAULT '',
+    UNIQUE (ticket_id, principal, actions)
+);
+CREATE INDEX hit_unsaid ON hit (ticket_id) WHERE said_at IS NULL AND closed_at IS NULL;
+"""
+
 
 @migrations()
 def m001_audits(db: Database) -> None:
@@ -310,6 +336,13 @@ def m004_proof(db: Database) -> None:
 def m005_hold(db: Database) -> None:
     """A ticket can be held: it is not finished then."""
     for statement in _split(_HOLD):
+        db.execute(statement)
+
+
+@migrations()
+def m006_watch(db: Database) -> None:
+    """Tickets are watched for denied calls, which are kept one by one, and what of them is the ticket's doing."""
+    for statement in _split(_WATCH):
         db.execute(statement)
 
 

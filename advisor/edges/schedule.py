@@ -135,6 +135,7 @@ class Beat:
             self._let_the_burst_pass()
             if self._ending.is_set():
                 return
+            pause = None  # after a fault, the clock's tick
             try:
                 pause = self._work()
             except Exception:  # one of three loops that must outlive any fault; the stack goes to the log

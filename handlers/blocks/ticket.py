@@ -16,6 +16,7 @@ from handlers.blocks import ticket_replay as replay
 from handlers.blocks import ticket_small as small
 from handlers.blocks import ticket_state as status
 from handlers.blocks import ticket_steps as steps
+from handlers.blocks import ticket_watch as watch
 from handlers.blocks import ticket_words as told
 from handlers.blocks.kit import Message
 from handlers.blocks.ticket_view import TicketView
@@ -99,6 +100,7 @@ def _blocks(view: TicketView, room: Room) -> list[Any]:
     return [
         *head,
         *middle,
+        *([kit.small(watched)] if (watched := watch.line(view, room.more)) else []),
         kit.actions(*buttons.row(view, brief=not room.note)),
         kit.small(small.note(view, brief=not room.note)),
     ]

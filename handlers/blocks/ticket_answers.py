@@ -46,6 +46,14 @@ def said(view: TicketView, press: Press) -> Message:
                 "leftwards_arrow_with_hook",
                 f"asked for a roll back: {what}, to {view.name} {view.where}.",
             )
+        case Verb.GIVE_BACK:
+            what = "everything" if view.plan.quarantine else told.names(press.services, 200)
+            head, rest = (
+                "leftwards_arrow_with_hook",
+                f"gives back what was denied: {what}, to {view.name} {view.where}. It is kept for 90 days.",
+            )
+        case Verb.NOT_NEEDED:
+            head, rest = "heavy_minus_sign", "says that what was denied is not needed. Nothing is changed."
         case Verb.FINISH:
             head = "hourglass_flowing_sand"
             rest = f"ended the hold of ticket {number}. Everything is read again first; if anything moved, nothing is rewritten."

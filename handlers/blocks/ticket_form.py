@@ -21,6 +21,7 @@ _TITLES = {
     "ticket.reject": "Reject ticket",
     "ticket.keep": "Keep, because…",
     "ticket.rollback": "Roll back ticket",
+    "ticket.notneeded": "Not needed",
     "digest.new": "Digest for a channel",
     "digest.keep": "Keep, because…",
     "digest.tickets": "Tickets for several",
@@ -157,6 +158,7 @@ def roll_back(view: TicketView) -> Json:
         f"This writes to AWS as soon as you press Roll back. {view.name} {view.where} gets permissions back."
     )
     blocks: list[Json] = [alert("warning", warning)]
+    chosen = _hurt(view, options)
     if view.plan.quarantine or len(options) < 2 or ticket.state is TicketState.NEEDS_HUMAN:
         # there is nothing to choose
         blocks.append(kit.rich(kit.section(kit.text(f"Everything goes back: {takes(view)}."))).to_dict())
@@ -169,15 +171,17 @@ def roll_back(view: TicketView) -> Json:
             "type": "radio_buttons",
             "action_id": "ticket.rollback.scope",
             "options": [everything, some],
-            "initial_option": everything,
+            "initial_option": some if chosen else everything,
         }
         picks = {
             "type": "multi_static_select",
             "action_id": "ticket.rollback.services",
             "options": options[:PICKS],
             "placeholder": plain("Choose services"),
+            **({"initial_options": chosen} if chosen else {}),
         }
         blocks += [
+            *(_denied(view) if chosen else ()),
             field("scope", "What goes back", scope),
             field(
                 "services", "Services", picks, hint="Used only with “Only the ones chosen”.", optional=True
@@ -196,6 +200,32 @@ def roll_back(view: TicketView) -> Json:
         ).to_dict(),
     ]
     return form("ticket.rollback", str(ticket.id), blocks, submit="Roll back", close="Not now")
+
+
+def _hurt(view: TicketView, options: Sequence[Json]) -> list[Json]:
+    """The options of what was denied since."""
+    hurt = {t for h in view.hits if h.closed_at is None for t in h.things}
+    hurt |= {t.partition(":")[0] for t in hurt}
+    whole = [
+        e.policy for e in view.plan.edits if e.treatment in TOGETHER and e.policy not in view.ticket.given
+    ]
+    found = []
+    for one in options:
+        kind, _, rest = str(one["value"]).partition(":")
+        name = whole[int(rest)] if kind == "p" else rest
+        found += [one] if name in hurt else []
+    return found[:PICKS]
+
+
+def _denied(view: TicketView) -> list[Json]:
+    """What was denied since the change, and that it is chosen below."""
+    told: dict[str, int] = {}
+    for hit in view.hits:
+        for name in hit.things if hit.closed_at is None else ():
+            told[name] = told.get(name, 0) + hit.count
+    named = "; ".join(f"{kit.clip(n, kit.NAME)}, {words.some(c, 'time')}" for n, c in list(told.items())[:5])
+    line = f" Denied since the change: {named}. {'It is' if len(told) == 1 else 'They are'} chosen below."
+    return [kit.rich(kit.section(kit.emoji("eyes"), kit.text(line))).to_dict()]
 
 
 def _parts(view: TicketView) -> list[Json]:

@@ -23,6 +23,8 @@ _DO = {
     Verb.KEEP: "keep anything of {name}",
     Verb.RETRY: "retry ticket {id}",
     Verb.ROLLBACK: "roll ticket {id} back",
+    Verb.GIVE_BACK: "give anything of ticket {id} back",
+    Verb.NOT_NEEDED: "say what {name} needs",
     Verb.FINISH: "finish the hold of ticket {id}",
     Verb.EVIDENCE: "take the evidence of ticket {id}",
 }
@@ -106,6 +108,14 @@ _PLAIN = {
     "advice": (
         "Ticket {id} is advice: nothing was written.",
         "This installation never writes to AWS, so there is nothing to approve, retry or roll back.",
+    ),
+    "settled": (
+        "That was settled already. Nothing was changed.",
+        "Somebody gave it back, or said that it is not needed. The ticket’s thread has who.",
+    ),
+    "asked": (
+        "The approvers have been asked for it already.",
+        "The ticket’s thread has the question, with a button for them. Nothing was changed.",
     ),
     "running": ("Ticket {id} is at work already.", "Nothing was started twice. Its card shows the step."),
     "until": (

@@ -10,6 +10,7 @@ from advisor.core.model import Account, Entity
 from advisor.core.proof import Proof
 from advisor.core.removal import Approval, Entry, Plan, Ticket
 from advisor.core.replay import Replay
+from advisor.core.watch import Hit, Watch
 from handlers.blocks import kit, words
 
 
@@ -32,6 +33,8 @@ class TicketView:
     managed_by: str = (
         ""  # the tag that says that code manages this entity, e.g. aws:cloudformation:stack-name
     )
+    watch: Watch | None = None  # for denied calls, since it was held or applied
+    hits: tuple[Hit, ...] = ()  # what was denied because of it, the newest first
     replay: Replay | None = None  # what CloudTrail's event history says of the plan
 
     proof: Proof | None = None  # what AWS said of the plan; None where nobody was asked

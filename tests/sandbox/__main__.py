@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.sandbox import organizations
+from tests.sandbox import denials, organizations
 from tests.sandbox import world as story
 from tests.sandbox.aws import Aws
 from tests.sandbox.knobs import knobs
@@ -30,10 +30,16 @@ class Demo:
         units = organizations.found(self.aws, story.PROD, {story.DEV: "workloads", story.DATA: "workloads"})
         organizations.limit(self.aws, story.PROD, units["root"], "dms:*", "sagemaker:*")
         self.slack = Slack()
-        self.slack.knobs += knobs(self.aws, self.slack, self.database)
+        self.slack.knobs += knobs(self.aws, self.slack, self.database, self.settings)
         self.slack.start(port)
         story.people(self.slack)
         self.bot: subprocess.Popen[bytes] | None = None
+
+    def with_queue(self) -> str:
+        """Denied calls go into a queue, and the bot that is started next reads it; the queue's URL."""
+        url = denials.queue(self.aws, story.PROD)
+        self.settings["IAM_AUDIT_DENIED_QUEUE"] = url
+        return url
 
     def environment(self) -> dict[str, str]:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "SLACK_", "IAM_AUDIT_"))}
@@ -50,6 +56,7 @@ class Demo:
             "IAM_AUDIT_ADMINS": story.ERIN,
             "IAM_AUDIT_REPLAY_SECONDS": "0",  # at two questions a second a script would wait for it
             "IAM_AUDIT_HOLD_DAYS": "0",  # nor for quiet days
+            "IAM_AUDIT_WATCH_DAYS": "0",
             **self.settings,
         }
 
@@ -93,9 +100,10 @@ def main() -> int:
         from tests.sandbox.script import play
 
         return play()
-    tried = {"IAM_AUDIT_REPLAY_SECONDS": "20", "IAM_AUDIT_HOLD_DAYS": "7"}
+    tried = {"IAM_AUDIT_REPLAY_SECONDS": "20", "IAM_AUDIT_HOLD_DAYS": "7", "IAM_AUDIT_WATCH_DAYS": "14"}
     with Demo(int(os.environ.get("DEMO_PORT", "0")), **tried) as demo:
         demo.aws.trail.rate = 2
+        demo.with_queue()
         demo.start_bot()
         print(
             f"\n  IAM Audit sandbox: {demo.slack.url}/\n\n  Type /iam-audit role DBAdminRole account=prod, then press “Open a ticket…”.\n"

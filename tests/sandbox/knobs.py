@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.sandbox import denials, trail
 from tests.sandbox import world as story
 from tests.sandbox.aws import Aws
 from tests.sandbox.slack import Slack
@@ -31,7 +32,10 @@ class Waiting:
     services: tuple[str, ...]
 
 
-def newest(path: Path) -> Waiting | None:
+_DENYING = ("held", "applied", "rolling_back", "needs_human")
+
+
+def newest(path: Path, states: Sequence[str] = _WAITING) -> Waiting | None:
     """The newest ticket that can still be disturbed; one that waits comes before one that is carried out."""
     if not path.exists():
         return None
@@ -40,15 +44,15 @@ def newest(path: Path) -> Waiting | None:
             "SELECT t.id, e.account, e.kind, e.name, e.arn, t.plan FROM ticket t JOIN entity e ON e.id = t.entity_id "
             "WHERE t.state = ? ORDER BY t.id DESC LIMIT 1"
         )
-        row = next((r for state in _WAITING for r in db.execute(sql, [state])), None)
+        row = next((r for state in states for r in db.execute(sql, [state])), None)
     return row and Waiting(*row[:5], tuple(json.loads(row[5])["services"]))
 
 
 class Behind:
     """What an administrator, or whoever has the role, does behind a ticket's back."""
 
-    def __init__(self, aws: Aws, path: Path) -> None:
-        self.aws, self.path = aws, path
+    def __init__(self, aws: Aws, path: Path, settings: Mapping[str, str] | None = None) -> None:
+        self.aws, self.path, self.settings = aws, path, settings or {}
         self.role = NEWEST
 
     def roles(self) -> list[str]:
@@ -78,6 +82,17 @@ class Behind:
         self.aws.use(ticket.account, ticket.arn, service, datetime.now(UTC))
         return f"{ticket.name} has just used {service}, which ticket {ticket.id} takes away"
 
+    def call(self, _value: object) -> str:
+        """Call something of what the newest ticket takes away, as its role; IAM's own sentence where it is denied."""
+        ticket = newest(self.path, _DENYING) or newest(self.path)
+        if ticket is None or not ticket.services or ticket.kind not in {"role", "user"}:
+            raise ValueError("there is no ticket that takes a service from a role or user")
+        calls = ((s, trail.usual(s)) for s in ticket.services)
+        service, name = next((s, name) for s, name in calls if name)
+        url = self.settings.get("IAM_AUDIT_DENIED_QUEUE", "")
+        said = denials.attempt(self.aws, ticket.account, ticket.arn, f"{service}:{name}", url=url)
+        return said or f"{ticket.name} has just called {service}:{name}, and may"
+
 
 def _attribute(holder: Any, name: str) -> dict[str, Any]:
     return {"get": lambda: getattr(holder, name), "set": lambda value: setattr(holder, name, value)}
@@ -87,9 +102,9 @@ def _does(do: Callable[[Any], Any]) -> dict[str, Any]:
     return {"kind": "button", "get": lambda: False, "set": do}
 
 
-def knobs(aws: Aws, slack: Slack, path: Path) -> list[dict[str, Any]]:
+def knobs(aws: Aws, slack: Slack, path: Path, settings: Mapping[str, str]) -> list[dict[str, Any]]:
     """What the page's World drawer can change. `path` is the bot's database, read to find the newest ticket."""
-    behind = Behind(aws, path)
+    behind = Behind(aws, path, settings)
 
     def post(**fault: Any) -> dict[str, Any]:
         return _does(lambda _value: slack.fail("chat.postMessage", **fault))
@@ -108,6 +123,7 @@ def knobs(aws: Aws, slack: Slack, path: Path) -> list[dict[str, Any]]:
         {"id": "role", "label": "Role to edit", "help": "For the next one", "kind": "choice", "options": behind.roles, **_attribute(behind, "role")},
         {"id": "meddle", "label": "Edit a policy behind its back", "help": "An administrator adds a statement by hand", **_does(behind.edit)},
         {"id": "use", "label": "Use a service now", "help": "One that the newest ticket takes away", **_does(behind.use)},
+        {"id": "call", "label": "Call what is gone", "help": "As the role of the newest ticket; denied where it holds or took it", **_does(behind.call)},
         {"id": "stale", "label": "Reads that lag", "help": "So many reads after a write do not see it yet", "kind": "number", **_attribute(aws.knobs, "stale_reads")},
         {"id": "denied", "label": "Next write: refused", "help": "AWS answers AccessDenied once", **write("The next write is refused", error="AccessDenied")},
         {"id": "lost", "label": "Next write: answer lost", "help": "AWS does it, but the answer never comes", **write("The answer to the next write is lost", drop="after")},

@@ -19,8 +19,9 @@ A, S = story.ALICE, story.SECURITY
 
 def play() -> int:
     """0 only if every step held."""
-    with Demo(IAM_AUDIT_POLL_SECONDS="0.2") as demo:
+    with Demo(IAM_AUDIT_POLL_SECONDS="0.2", IAM_AUDIT_WATCH_DAYS="14") as demo:
         try:
+            demo.with_queue()
             demo.start_bot()
             for number, step in enumerate((*_AUDITS, *Tickets().steps, *ESTATE, at_home, ended), 1):
                 print(f"{number:2}. {step.__doc__}", flush=True)

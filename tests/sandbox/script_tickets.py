@@ -7,9 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
+from tests.sandbox import denials
 from tests.sandbox import world as story
 from tests.sandbox.__main__ import ROOT, Demo
 from tests.sandbox.iam_state import is_read
@@ -31,6 +34,7 @@ class Tickets:
         self.before: Json = {}
         self.number = 0  # of the ticket that is told of
         self.taken: set[str] = set()
+        self.job: Callable[..., str] = str  # what a nightly job does
 
     @property
     def steps(self) -> tuple[Callable[[Demo], str], ...]:
@@ -51,6 +55,8 @@ class Tickets:
             self.lists,
             self.rejected,
             self.killed,
+            self.denied,
+            self.one_back,
             self.exported,
         )
 
@@ -243,6 +249,40 @@ class Tickets:
         assert _services(after[f"prod role/{DB}"]) == {"dynamodb", "s3", "secretsmanager", KEPT}
         return "\n".join([f"dead after: {half[0]}", f"then: {wrote[1]}", str(card["text"])])
 
+    # -- somebody is hurt --------------------------------------------------------------------------------------------
+
+    def denied(self, demo: Demo) -> str:
+        """a nightly job calls redshift as DBAdminRole, and AWS denies it: within seconds dave hears it, with the call and a button"""
+        url = demo.settings["IAM_AUDIT_DENIED_QUEUE"]
+        self.job = partial(
+            denials.attempt,
+            demo.aws,
+            story.PROD,
+            f"arn:aws:iam::{story.PROD}:role/{DB}",
+            "redshift:DescribeClusters",
+        )
+        time.sleep(1.1)  # CloudTrail tells whole seconds, and the change was a moment ago
+        said = self.job(session="export-nightly", url=url)
+        assert "no identity-based policy allows" in said, said
+        told = demo.slack.wait(lambda: _denied(demo.slack.dms(story.DAVE)), 30)[-1]
+        assert "session export-nightly" in words(told), words(told)
+        return f"{said}\nto dave: {told['text']}"
+
+    def one_back(self, demo: Demo) -> str:
+        """carol presses “Give back redshift”: that alone is there again, and is kept for 90 days with the call as its reason"""
+        before = _services(_iam(demo)[f"prod role/{DB}"])
+        ts = _of(demo, self.number)["ts"]
+        post = demo.slack.wait(lambda: _denied(demo.slack.thread(S, ts)))[-1]
+        assert demo.slack.click(story.CAROL, S, "ticket.giveback", ts=post["ts"]).ok
+        _reply(demo, self.number, "Partly back")
+        assert _services(_iam(demo)[f"prod role/{DB}"]) == before | {"redshift"}
+        assert not self.job(), "the nightly job works again"
+        heard = len(demo.slack.ephemerals(A))
+        assert demo.slack.command(A, S, "keeps").ok
+        keeps = demo.slack.wait(lambda: demo.slack.ephemerals(A)[heard:])[0]
+        assert f"given back by ticket {self.number}" in words(keeps), words(keeps)
+        return str(keeps["text"])
+
     # -- the log -------------------------------------------------------------------------------------------------------
 
     def exported(self, demo: Demo) -> str:
@@ -336,6 +376,10 @@ _SAYS = {
     "superseded": "is replaced by",
     "rejected": "was rejected",
 }
+
+
+def _denied(messages: list[Json]) -> list[Json]:
+    return [m for m in messages if "Give back is offered" in m["text"]]
 
 
 def _payload(message: Json) -> Json:

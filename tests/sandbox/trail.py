@@ -66,8 +66,9 @@ class Trail:
         error: str = "",
         session: str = "nightly",
         late: timedelta = timedelta(0),
+        message: str = "",
         **more: Any,
-    ) -> None:
+    ) -> dict[str, Any]:
         """An event as CloudTrail would have recorded it."""
         record = {
             "eventVersion": "1.11",
@@ -80,10 +81,19 @@ class Trail:
             "userAgent": AGENTS[len(self.events) % len(AGENTS)],
             "eventID": str(uuid.uuid4()),
             "recipientAccountId": account,
-            **({"errorCode": error, "errorMessage": f"User: {arn} is not authorized"} if error else {}),
+            **(
+                {"errorCode": error, "errorMessage": message or f"User: {arn} is not authorized"}
+                if error
+                else {}
+            ),
             **more,
         }
         self.events.append(Happened(account, region, at.replace(microsecond=0), at + late, record))
+        return record
+
+    def rewind(self, events: list[Happened]) -> None:
+        """Only these have happened."""
+        self.events[:], self._sizes = events, (-1, -1)
 
     def lookup(self, aws: Any, account: str, region: str, body: bytes) -> Answer:
         """LookupEvents."""
@@ -190,7 +200,7 @@ def _identity(account: str, arn: str, session: str) -> dict[str, Any]:
 def _used(uses: Iterable[Any]) -> Iterable[Happened]:
     """Every use is a call, and every call that is no data event is an event."""
     for n, use in enumerate(uses):
-        action = use.action or _usual(use.service)
+        action = use.action or usual(use.service)
         if not action or told.hidden(f"{use.service}:{action}"):
             continue
         named = (e.partition(":")[2] for e, a in told.ACTIONS.items() if a == (f"{use.service}:{action}",))
@@ -209,7 +219,7 @@ def _used(uses: Iterable[Any]) -> Iterable[Happened]:
         yield Happened(use.account, use.region, at, use.at, record)
 
 
-def _usual(service: str) -> str:
+def usual(service: str) -> str:
     """A call that is usual for a service of which only the use is known."""
     found = [a for a in iam_rules.actions(service) if a.startswith(("List", "Describe", "Get"))]
     return next((a for a in found if not told.hidden(f"{service}:{a}")), "")

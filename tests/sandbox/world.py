@@ -41,6 +41,9 @@ READ_ACTIONS = [
 OWN_ACTIONS = [
     "iam:GenerateOrganizationsAccessReport",
     "iam:GetOrganizationsAccessReport",
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
     *(
         f"organizations:{name}"
         for name in (

@@ -34,8 +34,8 @@ class Died(BaseException):
     """The process is gone: nothing of ours may catch this."""
 
 
-_PLAIN: Json = {"iam_audit_replay_seconds": 0, "iam_audit_hold_days": 0}
-"""Hundreds of tests open tickets; those of the second witness, and of holds, turn them on."""
+_PLAIN: Json = {"iam_audit_replay_seconds": 0, "iam_audit_hold_days": 0, "iam_audit_watch_days": 0}
+"""Hundreds of tests open tickets; those of the second witness, and of holds and watches, turn them on."""
 
 
 class AtOnce(Executor):
@@ -104,6 +104,7 @@ class Stage:
             patience=self.settings.get("patience", PATIENCE),
             pace=0.0,
             elsewhere=Here(),
+            wait=0,
         )
 
     def end(self) -> None:
@@ -131,6 +132,7 @@ class Stage:
     def beat(self) -> None:
         """One beat of the tick and of the delivery."""
         assert self.bot is not None
+        self.bot.listening.beat()
         self.bot.intake.beat()
         self.bot.deliver.beat()
 

@@ -29,6 +29,7 @@ from advisor.core.model import (
 from advisor.core.removal import Standing, Step
 from advisor.edges.aws import credentials, entities, standing
 from advisor.edges.aws.analyzer import Analyzer
+from advisor.edges.aws.denials import WAIT, Denials
 from advisor.edges.aws.errors import call
 from advisor.edges.aws.organizations import Organizations
 from advisor.edges.aws.pacer import Board
@@ -37,7 +38,7 @@ from advisor.edges.aws.sessions import PATIENCE, Access, Identity, Session, Sess
 from advisor.edges.aws.trail import PACE, Trail
 from advisor.edges.aws.writer import Writer
 
-__all__ = ["PACE", "PATIENCE", "Aws", "Identity", "Raw", "Session"]
+__all__ = ["PACE", "PATIENCE", "WAIT", "Aws", "Identity", "Raw", "Session"]
 
 _NAMESPACES = 200
 """Namespaces a call of ListPoliciesGrantingServiceAccess takes (IAM API Reference)."""
@@ -85,6 +86,7 @@ class Aws:
         self.organizations = Organizations(self._sessions)
         self.analyzer = Analyzer(self._sessions)
         self.trail = Trail(self._sessions, pace)
+        self.denials = Denials(self._sessions)
 
     def identity(self) -> Identity:
         """Who the bot is at AWS."""

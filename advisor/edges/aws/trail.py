@@ -20,6 +20,7 @@ from typing import Any
 
 from advisor.core.errors import AwsError, Refused, Throttled, Unreachable
 from advisor.core.replay import Gap, Look, pathless
+from advisor.core.watch import By, denier
 from advisor.edges.aws.errors import call
 from advisor.edges.aws.sessions import Keys, Sessions
 
@@ -73,6 +74,8 @@ class Event:
     name: str
     denied: bool
     session: str = ""
+    by: By = By.UNSAID  # what denied it, and the ARN of the policy where AWS names it
+    policy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,24 +291,36 @@ def _event(raw: Mapping[str, Any]) -> Event | None:
         record = json.loads(str(raw.get("CloudTrailEvent") or "{}"))
     except (ValueError, RecursionError):
         return None
-    if not isinstance(record, dict):
+    at = raw.get("EventTime")
+    if not isinstance(record, dict) or not isinstance(at, datetime):
         return None
+    return event_of(record, str(raw.get("EventId") or ""), _utc(at))
+
+
+def event_of(record: Mapping[str, Any], event_id: str, at: datetime) -> Event | None:
+    """What is kept of CloudTrail's record of one call; None where nobody of IAM made it.
+
+    Source: CloudTrail User Guide, "CloudTrail record contents" and "userIdentity element".
+    """
     said = record.get("userIdentity")
     identity: Mapping[str, Any] = said if isinstance(said, dict) else {}
     arn = _principal(identity)
-    at = raw.get("EventTime")
     name, source = str(record.get("eventName") or ""), str(record.get("eventSource") or "")
-    if not arn or not name or not source or not isinstance(at, datetime):
+    if not arn or not name or not source:
         return None
     code = str(record.get("errorCode") or "")
+    denied = any(word in code for word in _DENIED)
+    by, policy = denier(str(record.get("errorMessage") or "")) if denied else (By.UNSAID, "")
     return Event(
-        id=str(raw.get("EventId") or record.get("eventID") or ""),
-        at=_utc(at),
+        id=event_id or str(record.get("eventID") or ""),
+        at=at,
         principal=pathless(arn),
         source=source[:128],
         name=name[:128],
-        denied=any(word in code for word in _DENIED),
+        denied=denied,
         session=_session(identity),
+        by=by,
+        policy=policy,
     )
 
 

@@ -29,6 +29,7 @@ from advisor.edges.store.tickets import Tickets
 from advisor.edges.store.trail import Trails
 from advisor.edges.store.trends import Trends
 from advisor.edges.store.usage import Usage
+from advisor.edges.store.watches import Watches
 
 __all__ = ["Store", "exported_rows", "look", "verify", "verify_lines"]
 
@@ -66,6 +67,7 @@ class Store:
         self.homes = Homes(self._db)
         self.reminders = Reminders(self._db)
         self.trail = Trails(self._db)
+        self.watches = Watches(self._db)
         try:
             self.reports.sweep_unfinished()
             self.sweeps.begin_anew()

@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from advisor.core.replay import Call, Look, Replay
+from advisor.core.watch import By, Denied
 from advisor.edges.store.connection import Connection, Row, Value
 from advisor.edges.store.rows import dump_replay, moment, replay_of, stamp
+from advisor.edges.store.watches import KEEP, Watches, kept
 
 LATE = timedelta(minutes=30)
 """How late an event may come: so much of what was read is read again, and nothing is counted twice.
@@ -33,10 +35,28 @@ class Covered:
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """One event to be kept."""
+    """One event to be kept; what denied it, where something did."""
 
     id: str
     call: Call
+    by: By = By.UNSAID
+    policy: str = ""
+
+    @property
+    def denied(self) -> Denied:
+        """As one that is kept by itself."""
+        call = self.call
+        return Denied(
+            self.id,
+            call.principal,
+            call.source,
+            call.name,
+            call.newest,
+            call.session,
+            call.region,
+            self.by,
+            self.policy,
+        )
 
 
 class Trails:
@@ -62,9 +82,15 @@ class Trails:
     ) -> None:
         """Add what was read from `since` to `until`, both included; what was read before counts once.
 
+        Denied calls of those who are watched are kept one by one besides.
+
         What does not reach to what is known makes nothing more known, and is read again: its calls are kept, and may
         count twice, as they may where a process dies in here.
         """
+        events = tuple(events)
+        who = Watches(self._db).principals(account)
+        heard = [e.denied for e in events if e.call.denied and e.id and e.call.principal in who]
+        self._db.bulk(KEEP, (kept(account, one, "history") for one in heard))
         row = self._row(account, look)
         look_id = row["id"] if row else self._begin(account, look, now)
         sure = min(until, now - LATE)
@@ -83,6 +109,8 @@ class Trails:
         self._db.bulk("INSERT OR IGNORE INTO trail_seen (look_id, event_id, at) VALUES (?, ?, ?)", again)
         with self._db.transaction():
             self._reach(look_id, since, sure, now)
+            if heard:
+                self._db.wake(self._db.work)
             self._db.run(
                 "DELETE FROM trail_seen WHERE look_id = ? AND at < (SELECT until FROM trail_look WHERE id = ?) "
                 "AND at <> (SELECT since FROM trail_look WHERE id = ?)",
