@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from advisor import replays, tickets
+from advisor import replays, tickets, watches
 from advisor.core.errors import Refused, Unreachable
 from advisor.core.hold import held_since, held_until
 from advisor.core.lifecycle import Event
@@ -35,20 +35,41 @@ def rests(desk: Desk, ticket: Ticket, plan: Plan, entries: Sequence[Entry], even
 def attempts(
     desk: Desk, ticket: Ticket, plan: Plan, report: Report, entries: Sequence[Entry]
 ) -> tuple[Moved, ...]:
-    """What CloudTrail says was tried since the hold stands, of what it denies; and that it could not say, where it could not.
+    """What was tried since the hold stands, of what it denies, and what nobody could say of that.
 
-    Raises Unreachable where it did not answer in time: the next look reads the rest, for a day.
+    What the watch has heard counts, be it from a queue; not what a person said is not needed. Raises Unreachable where
+    event history did not answer in time: the next look reads the rest, for a day.
     """
     since, until = held_since(plan, entries), held_until(plan, entries)
     if since is None or until is None:
         return ()
-    found = replays.attempts(desk, ticket, plan, report, since)
+    seconds = desk.config.iam_audit_replay_seconds or (watches.BOX if desk.config.iam_audit_watch_days else 0)
+    watched = desk.store.watches.get(ticket.id) is not None
+    found = replays.attempts(desk, ticket, plan, report, since, seconds, denied=not watched)
+    watches.weigh(desk, plan.basis.entity.account)
+    hits = desk.store.watches.hits(ticket.id)
+    waved = {" and ".join(h.actions): h.last for h in hits if h.closed_at is not None}
+    heard = [
+        Moved("called", " and ".join(h.actions), h.sessions[0] if h.sessions else "", h.last)
+        for h in hits
+        if h.closed_at is None
+    ]
+    told = {m.name for m in heard}
+    tried = [
+        m
+        for m in found.tried
+        if m.name not in told and not (m.at and m.name in waved and m.at <= waved[m.name])
+    ]
+    return (*heard, *tried, *_not_told(desk, plan, found, until))
+
+
+def _not_told(desk: Desk, plan: Plan, found: replays.Attempts, until: datetime) -> tuple[Moved, ...]:
+    """What event history could not say."""
     if found.not_asked or any(g.why == Refused.code for g in found.gaps):
-        return (*found.tried, Moved("unheard", "cloudtrail:LookupEvents is not allowed"))
+        return (Moved("unheard", "cloudtrail:LookupEvents is not allowed"),)
     if found.gaps and desk.clock() < until + _READING:
         raise Unreachable("cloudtrail:LookupEvents", "not read to the end", account=plan.basis.entity.account)
-    gaps = [Moved("unheard", f"CloudTrail gave no whole answer in {g.region}") for g in found.gaps]
-    return (*found.tried, *gaps)
+    return tuple(Moved("unheard", f"CloudTrail gave no whole answer in {g.region}") for g in found.gaps)
 
 
 def unheard(ticket: Ticket, tried: Sequence[Moved]) -> tuple[Moved, ...]:

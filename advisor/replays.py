@@ -125,17 +125,27 @@ class Attempts:
     gaps: tuple[Gap, ...] = ()
 
 
-def attempts(desk: Desk, ticket: Ticket, plan: Plan, report: Report, since: datetime) -> Attempts:
+def attempts(
+    desk: Desk,
+    ticket: Ticket,
+    plan: Plan,
+    report: Report,
+    since: datetime,
+    seconds: float,
+    *,
+    denied: bool,
+) -> Attempts:
     """What was tried since then of what a plan takes and these documents allow: a hold denied it, and somebody wanted it.
 
-    Access Advisor is no witness here: it does not list a service that a Deny takes away.
+    Access Advisor is no witness here: it does not list a service that a Deny takes away. Without `denied` only what went
+    through all the same is told: a watch judges what was denied, by AWS's own sentence.
     """
-    if not desk.config.iam_audit_replay_seconds:
+    if not seconds:
         return Attempts()
     entity = plan.basis.entity
     snapshot = desk.store.entities.newest_snapshot(ticket.entity_id)
-    heard = _hear(desk, plan, plan.basis, report, snapshot, fresh=True)
-    newer = [c for c in heard.calls if c.newest >= since]
+    heard = _hear(desk, plan, plan.basis, report, snapshot, fresh=True, seconds=seconds)
+    newer = [c for c in heard.calls if c.newest >= since and (denied or not c.denied)]
     if not newer:
         return Attempts((), heard.not_asked, heard.gaps)
     standing = desk.aws.standing(desk.aws.session(entity.account), entity)
@@ -208,10 +218,20 @@ class _Heard:
 
 
 def _hear(
-    desk: Desk, plan: Plan, standing: Standing, report: Report, snapshot: Snapshot | None, *, fresh: bool
+    desk: Desk,
+    plan: Plan,
+    standing: Standing,
+    report: Report,
+    snapshot: Snapshot | None,
+    *,
+    fresh: bool,
+    seconds: float = 0.0,
 ) -> _Heard:
-    """Read what is not known yet of what a plan takes, and hand out the calls of those whom it concerns."""
-    seconds = desk.config.iam_audit_replay_seconds
+    """Read what is not known yet of what a plan takes, and hand out the calls of those whom it concerns.
+
+    `seconds` is the box of time; the one of the settings unless it is given.
+    """
+    seconds = seconds or desk.config.iam_audit_replay_seconds
     account = standing.entity.account
     services, single = taken(plan, report)
     who = concerned(standing.entity, snapshot)

@@ -172,14 +172,14 @@ def note(view: TicketView) -> str:
 
 def _watching(view: TicketView) -> str:
     """How attempts are heard of, and which are not: Access Advisor does not list what a Deny takes away."""
-    if view.replay is None:
-        return "Nobody looks for attempts: event history is turned off (IAM_AUDIT_REPLAY_SECONDS)."
-    if view.replay.not_asked:
-        return (
-            f"Attempts are not seen: not asked, {kit.clip(view.replay.not_asked, kit.NAME)} is not allowed."
-        )
+    looks = [x for x in (view.watch.seen if view.watch else None, view.replay) if x is not None]
+    if not looks:
+        return "Nobody looks for attempts: IAM_AUDIT_WATCH_DAYS and IAM_AUDIT_REPLAY_SECONDS are 0."
+    not_asked = next((x.not_asked for x in looks if x.not_asked), "")
+    if not_asked:
+        return f"Attempts are not seen: not asked, {kit.clip(not_asked, kit.NAME)} is not allowed."
     said = "An attempt that CloudTrail logs stops the change and asks a person."
-    hidden = view.replay.unseen
+    hidden = next((x.unseen for x in looks if x.unseen), ())
     more = f" and {len(hidden) - _HIDDEN:,} more" if len(hidden) > _HIDDEN else ""
     shown = ", ".join(kit.clip(h, kit.NAME) for h in hidden[:_HIDDEN])
     return f"{said} Not visible: {shown}{more}." if hidden else said

@@ -135,3 +135,25 @@ def test_a_quarantine(writing: Stage) -> None:
     press(stage, one, "everything")
     assert state(stage) == "rolled_back"
     assert not denied(stage, "sns:ListTopics", arn=arn)
+
+
+def test_what_was_heard_stops_the_change_at_the_end_unless_it_is_not_needed(held: Stage) -> None:
+    """Be it from a queue, with event history turned off: a person is asked, by what the watch has judged."""
+    held.aws.trail.regions = ("us-east-1",)
+    denied(held, "redshift:DescribeClusters", arn=ADMIN)
+    denied(held, "athena:ListWorkGroups", arn=ADMIN, said="User: x is not authorized to perform: athena:ListWorkGroups on resource: * with an explicit deny in a service control policy")  # fmt: skip
+    later(held)
+    (one,) = told(held)
+    later(held, timedelta(days=7))
+    held.settle()
+    assert state(held) == "held"
+    said = words(held.card())
+    assert "redshift:DescribeClusters was called" in said and "athena:ListWorkGroups" not in said
+    held.open_form("ticket.notneeded", user=story.CAROL, ts=one["ts"])
+    held.send_form(user=story.CAROL, reason={"value": "a scanner"})
+    denied(held, "dax:DescribeClusters", arn=ADMIN)
+    held.press("ticket.finish", user=story.BOB)
+    assert state(held) == "held", "what nobody was asked about is not waved through"
+    assert "dax:DescribeClusters was called" in words(held.card())
+    held.press("ticket.finish", user=story.BOB)
+    assert state(held) == "applied", words(held.card())
