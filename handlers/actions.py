@@ -144,7 +144,7 @@ class Listeners:
                 self._answer_to(body, "ticket.one", number)
                 ack()
             case commands.Numbered(_, number):
-                self.once(f"trigger:{body['trigger_id']}", lambda: self._end_keep(number, body))
+                self.once(f"trigger:{body['trigger_id']}", lambda: self._order("keep.end", number, body))
                 ack()
             case commands.UsageError(typed, wrong, hint, near):
                 ack(answers.usage(typed, wrong, hint, near).answer())
@@ -188,9 +188,9 @@ class Listeners:
         user, channel = str(body["user_id"]), str(body["channel_id"])
         return {"question": questions.ask(self.desk, kind, user, channel, words)}
 
-    def _end_keep(self, number: int, body: Body) -> Json:
+    def _order(self, verb: str, number: int, body: Body) -> Json:
         user, channel = str(body["user_id"]), str(body["channel_id"])
-        self.desk.store.orders.add("keep.end", user, channel, number, {}, self.desk.clock())
+        self.desk.store.orders.add(verb, user, channel, number, {}, self.desk.clock())
         return {}
 
     def _ask_about(self, word: str, body: Body) -> None:
@@ -200,7 +200,7 @@ class Listeners:
             self._answer_to(body, "keeps")
             return
         if word == "log export":
-            self._work(("log", user), lambda: self.intake.export_log(user, channel))
+            self.once(f"trigger:{body['trigger_id']}", lambda: self._order("log.export", 0, body))
             return
         key = secrets.randbits(40)
         self.deliver.remember(-key, str(body.get("response_url") or ""))
@@ -215,9 +215,6 @@ class Listeners:
     def _answer_to(self, body: Body, surface: str, row_id: int = 0, **detail: str) -> None:
         """A private answer to a command, drawn by a worker."""
         self.privately(surface, str(body["channel_id"]), str(body["user_id"]), row_id, **detail)
-
-    def _work(self, task: tuple[str, int | str], work: Callable[[], None]) -> None:
-        self.desk.lanes.submit(FRONT, task, work, self.desk.store.work)
 
     def _list_tickets(self, which: str, of: Asked | None, body: Body) -> None:
         entity_id = 0

@@ -16,7 +16,7 @@ from advisor.core.lifecycle import Person
 from advisor.core.model import Entity, Failure
 from advisor.core.removal import TicketState, Verb
 from advisor.desk import Desk
-from handlers import digest_tickets, keep_orders, sweep_orders
+from handlers import digest_tickets, keep_orders, log_orders, sweep_orders
 from handlers.access import NoAnswer, People
 from handlers.blocks.words import place_of
 
@@ -136,8 +136,8 @@ class DigestWork:
         with store.transaction():
             if not store.orders.settle(order.id, outcome):
                 return
-            if order.verb == keep_orders.VERB:
-                keep_orders.answer(self, order, outcome)
+            if order.verb in _ANSWERS:
+                _ANSWERS[order.verb](self, order, outcome)
                 return
             if ":" not in outcome:  # nothing was done: the try is in the log
                 verb = order.verb if order.verb.startswith("sweep.") else f"digest.{order.verb}"
@@ -353,6 +353,13 @@ _VERBS: dict[str, Callable[[DigestWork, Order, str], str | None]] = {
     "keep": DigestWork.keep,
     "tickets": digest_tickets.several,
     keep_orders.VERB: keep_orders.end,
+    log_orders.VERB: log_orders.export,
     "sweep.schedule": sweep_orders.make,
     "sweep.off": sweep_orders.off,
 }
+
+_ANSWERS: dict[str, Callable[[DigestWork, Order, str], None]] = {
+    keep_orders.VERB: keep_orders.answer,
+    log_orders.VERB: log_orders.answer,
+}
+"""What is answered in words of its own."""

@@ -230,27 +230,6 @@ class Intake:
         snapshot = self.desk.store.entities.newest_snapshot(entity_id)
         return self.people.owner(snapshot.tag(self.desk.config.iam_audit_owner_tag)) if snapshot else ""
 
-    def export_log(self, user: str, channel: str) -> None:
-        """`log export`: admins get the whole log by direct message."""
-        store, now = self.desk.store, self.desk.clock()
-        try:
-            self.people.forget(user)
-            word = self.people.refusal(user)
-            may = self.people.admin(user)
-        except NoAnswer:
-            word, may = "unknown", False
-        if word in {"", "auditor"}:
-            word = "" if may else "admin"
-        self._log(user, "log.export" if not word else "log.export.refused", "log")
-        if word:
-            store.outbox.add(
-                "ephemeral", "refused", 0, channel=channel, user=user, now=now, detail={"why": word}
-            )
-            return
-        with store.transaction():
-            parent = store.outbox.add("post", "log.export", 0, channel=user, user=user, now=now)
-            store.outbox.add("upload", "log.files", 0, channel=user, user=user, now=now, parent_id=parent)
-
     def accounts(self, answer_id: int, user: str, channel: str) -> None:
         """Ask every account whether it can be read, and answer privately."""
         store, now = self.desk.store, self.desk.clock()

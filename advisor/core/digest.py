@@ -43,9 +43,9 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What somebody asks of a digest, a scheduled sweep or a keep, committed before it was acknowledged; a worker decides it.
+    """What somebody asks of a digest, a scheduled sweep, a keep or the log, committed before it was acknowledged; a worker decides it.
 
-    `verb` is make, edit, off, now, keep or tickets, sweep.schedule or sweep.off, or keep.end; `row_id` the schedule, the
+    `verb` is make, edit, off, now, keep or tickets, sweep.schedule or sweep.off, keep.end, or log.export; `row_id` the schedule, the
     entity, the posting or the keep that it is about.
     """
 

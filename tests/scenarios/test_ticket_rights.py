@@ -420,6 +420,17 @@ def test_who_may_export_the_log(writing: Stage) -> None:
     assert not stage.cards()
 
 
+def test_an_export_of_the_log_outlives_a_kill(writing: Stage) -> None:
+    """It is committed before it is acknowledged; delivered again, it is one file."""
+    reply = writing.slack.command(story.ERIN, story.SECURITY, "log export")
+    assert reply.ok and not writing.slack.state.files
+    writing.restart()
+    assert writing.slack.redeliver(reply).ok
+    writing.settle()
+    assert len(writing.slack.state.files) == 1
+    assert logged(writing)[-1] == (story.ERIN, "log.export")
+
+
 # -- settings and groups of the moment -----------------------------------------------------------------------------
 
 
