@@ -22,7 +22,7 @@ def gather(desk: Desk, ticket: Ticket, user: str) -> Evidence | None:
     ):  # of one moment: what the log has a row of is in the bundle, and the other way round
         approvals, entries = store.tickets.approvals(ticket.id), store.steps.of(ticket.id)
         history, links = store.trail.of_ticket(ticket.id), store.log.about(f"ticket {ticket.id}")
-        log_end = store.log.last()
+        hits, log_end = store.watches.hits(ticket.id), store.log.last()
     return Evidence(
         ticket=ticket,
         plan=plan,
@@ -38,6 +38,7 @@ def gather(desk: Desk, ticket: Ticket, user: str) -> Evidence | None:
         links=links,
         log_end=log_end,
         witnesses=proofs.witnesses(store.proofs.of(ticket.id)),
+        hits=hits,
         history=history,
     )
 

@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from advisor.core import evidence
-from advisor.core.evidence import Check, Evidence
+from advisor.core.evidence import Evidence
+from advisor.core.writes import Check
+from advisor.edges.catalogue import of_process
 from advisor.edges.store import exported_rows, verify_lines
 from handlers import exports
 from handlers.blocks.ticket_view import TicketView
@@ -87,7 +89,7 @@ def checked(content: bytes) -> tuple[Check, ...]:
         same = False
     whole = "the zip is byte by byte as the bot makes it"
     said = whole if same else "the zip is not byte by byte as the bot makes it"
-    return (Check(same, said), *evidence.check(found))
+    return (Check(same, said), *evidence.check(found, of_process()))
 
 
 def verify(content: bytes, log: Path | None, say: Callable[[str], object]) -> bool:

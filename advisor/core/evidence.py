@@ -16,16 +16,18 @@ from typing import Any
 
 from advisor.core import testimony
 from advisor.core.chain import Link
+from advisor.core.hold import held_since, held_until
 from advisor.core.model import TRACKED_DAYS, Entity, Report, ServiceRow
+from advisor.core.policy import Catalogue
 from advisor.core.removal import Approval, Edit, Entry, Plan, Ticket
 from advisor.core.replay import Replay
 from advisor.core.standing import fingerprinted
+from advisor.core.watch import Hit
+from advisor.core.writes import Check, Tree, carried_out
 
 FORMAT = "iam-audit.evidence/1"
 EVIDENCE, PLAN, LOG, MANIFEST = "evidence.json", "plan.json", "log.json", "MANIFEST.json"
 NEEDED = frozenset({EVIDENCE, PLAN, LOG, MANIFEST})
-
-Tree = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +58,8 @@ class Evidence:
     links: tuple[Link, ...]  # the rows of the log about the ticket
     log_end: tuple[int, str]  # how many rows the whole log has, and its last hash
     witnesses: tuple[Witness, ...] = ()
+    hits: tuple[Hit, ...] = ()  # what was denied because of it
     history: Replay | None = None  # what CloudTrail said last; None where it was turned off
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was checked."""
-
-    holds: bool
-    said: str
 
 
 # -- making --------------------------------------------------------------------------------------------------------
@@ -159,6 +154,8 @@ def tree(of: Evidence) -> Tree:
             "left": [{"what": x.what, "policy": x.policy, "why": x.why.value} for x in plan.left],
             "a_person_decided": [c.key for c in plan.asked],
         },
+        "hold": _hold(of),
+        "denied_since": [_denied(h) for h in of.hits],
         "documents": [_document(e, plan) for e in plan.edits],
         "steps": [_entry(e) for e in of.entries],
     }
@@ -217,6 +214,33 @@ def _document(edit: Edit, plan: Plan) -> Tree:
     }
 
 
+def _hold(of: Evidence) -> Tree | None:
+    hold = of.plan.hold
+    if hold is None:
+        return None
+    return {
+        "policy": hold.name,
+        "arn": hold.arn,
+        "days": hold.days,
+        "denied": hold.denied,
+        "stood_from": held_since(of.plan, of.entries),
+        "until_at_the_latest": held_until(of.plan, of.entries),
+    }
+
+
+def _denied(hit: Hit) -> Tree:
+    return {
+        "principal": hit.principal,
+        "actions": hit.actions,
+        "cause": hit.cause.value,
+        "first": hit.first,
+        "last": hit.last,
+        "count": hit.count,
+        "sessions": hit.sessions,
+        "closed_at": hit.closed_at,
+    }
+
+
 def _utf8(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
@@ -245,7 +269,7 @@ def _log(of: Evidence) -> Tree:
 # -- checking ------------------------------------------------------------------------------------------------------
 
 
-def check(found: Mapping[str, bytes]) -> tuple[Check, ...]:
+def check(found: Mapping[str, bytes], catalogue: Catalogue) -> tuple[Check, ...]:
     """Everything that the files of a bundle can be checked for, in the order in which an auditor asks."""
     missing = sorted(NEEDED - found.keys())
     if missing:
@@ -259,7 +283,7 @@ def check(found: Mapping[str, bytes]) -> tuple[Check, ...]:
             _fingerprint(found[PLAN], told),
             _approvals(told, log["rows"]),
             _documents(told, plan),
-            _steps(told, plan),
+            carried_out(told, plan, catalogue),
             *_history(told["event_history"], log["rows"]),
             _chain(log["rows"], f"ticket {told['ticket']['id']}", log["whole_log"]),
         )
@@ -332,20 +356,6 @@ def _documents(told: Tree, plan: Tree) -> Check:
 
 _NOT_WRITTEN = {"quarantine", "swap"}
 """Treatments whose document is AWS's own: it is attached, not written."""
-
-
-def _steps(told: Tree, plan: Tree) -> Check:
-    """Every write of the change is one of the plan's."""
-    forward = [s for s in told["steps"] if not s["way_back"]]
-    strange = [s for s in forward if s["step"] not in plan["steps"]]
-    if strange:
-        return Check(holds=False, said=f"step {strange[0]['place']} is none of the plan's")
-    done = sum(s["state"] == "done" for s in forward)
-    back = len(told["steps"]) - len(forward)
-    tail = f", and {back} of a way back" if back else ""
-    return Check(
-        holds=True, said=f"{done} of {len(plan['steps'])} steps were carried out, all of the plan{tail}"
-    )
 
 
 def _history(told: Tree, rows: Iterable[Tree]) -> tuple[Check, ...]:
