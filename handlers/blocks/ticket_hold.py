@@ -188,11 +188,12 @@ def _watching(view: TicketView) -> str:
 def text(view: TicketView) -> str:
     """The state in a sentence or two."""
     day, of = nth(view)
-    what = f"{headline(view)}, {view.where.removeprefix('in ')}, day {day} of {of}"
+    what = f"day {day} of {of}: {headline(view)} {view.where}"
     if view.ticket.asks:
         first = kit.clip(view.ticket.moved[0].name, 60) if view.ticket.moved else "something"
-        return f"waits for a person: {what}; {first} was tried. Finish and Roll back are offered."
-    return f"holds: {what}. The policies change {kit.minute(until(view))} if nobody tries it."
+        return f"is held and waits for a person, {what}. {first} was tried. Finish and Roll back are offered."
+    then = "It counts as done" if view.plan.quarantine else "The policies change"
+    return f"is held, {what}. {then} {kit.minute(until(view))} if nobody tries it."
 
 
 def asks_finish(view: TicketView) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 from tests.sandbox import world as story
 from tests.sandbox.__main__ import Demo
 from tests.sandbox.script_estate import STEPS as ESTATE
+from tests.sandbox.script_hold import Held
 from tests.sandbox.script_home import at_home
 from tests.sandbox.script_tickets import Tickets
 from tests.scenarios.stage import words
@@ -23,7 +24,9 @@ def play() -> int:
         try:
             demo.with_queue()
             demo.start_bot()
-            for number, step in enumerate((*_AUDITS, *Tickets().steps, *ESTATE, at_home, ended), 1):
+            for number, step in enumerate(
+                (*_AUDITS, *Tickets().steps, *Held().steps, *ESTATE, at_home, ended), 1
+            ):
                 print(f"{number:2}. {step.__doc__}", flush=True)
                 print(textwrap.indent(step(demo), " " * 6), flush=True)
         except Exception:

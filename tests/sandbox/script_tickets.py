@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from tests.sandbox import denials
 from tests.sandbox import world as story
-from tests.sandbox.__main__ import ROOT, Demo
+from tests.sandbox.__main__ import Demo
 from tests.sandbox.iam_state import is_read
 from tests.sandbox.knobs import Behind
+from tests.sandbox.script_people import (
+    audit,
+    card_in,
+    card_of,
+    denied,
+    differ,
+    iam,
+    inputs,
+    number_of,
+    open_form,
+    press,
+    refused,
+    reply,
+    services,
+    state,
+    text_with,
+    told,
+    verify,
+    writes,
+)
 from tests.scenarios.stage import words
 
 Json = dict[str, Any]
@@ -64,11 +81,11 @@ class Tickets:
 
     def form(self, demo: Demo) -> str:
         """alice presses “Open a ticket…” on the card of DBAdminRole: the form says what could go"""
-        self.before = _iam(demo)
-        view = _open(demo, A, "audit.ticket", _audit(demo, DB))
+        self.before = iam(demo)
+        view = open_form(demo, A, "audit.ticket", audit(demo, DB))
         ticked = {
             b["label"]["text"]: [o["text"]["text"] for o in b["element"].get("initial_options", [])]
-            for b in _inputs(view)
+            for b in inputs(view)
             if b["block_id"] != "reason"
         }
         assert sum(map(len, ticked.values())) == 12, ticked
@@ -80,116 +97,116 @@ class Tickets:
     def opened(self, demo: Demo) -> str:
         """she gives a reason and sends it: a ticket stands, and nothing in AWS has changed"""
         assert demo.slack.submit(A, {"reason": {"value": WHY}}).body in ({}, None)
-        card = _card(demo, "open", after=self.number)
-        self.number = _id(card)
+        card = card_in(demo, "open", after=self.number)
+        self.number = number_of(card)
         assert WHY in words(card) and "remove 20 of 25 services" in words(card)
-        assert _iam(demo) == self.before
+        assert iam(demo) == self.before
         asked = demo.slack.wait(lambda: demo.slack.dms(story.DAVE))[-1]
         assert "names you as its owner" in words(asked)
         return f"{card['text']}\nto dave: {asked['text']}"
 
     def own_approval(self, demo: Demo) -> str:
         """alice approves her own ticket: refused, and only she sees that"""
-        said = _refused(demo, A, "ticket.approve", self.number)
-        assert _state(demo, self.number) == "open" and _iam(demo) == self.before
+        said = refused(demo, A, "ticket.approve", self.number)
+        assert state(demo, self.number) == "open" and iam(demo) == self.before
         return said
 
     def carried_out(self, demo: Demo) -> str:
         """carol approves: the change is made step by step, each read back"""
         done = len(demo.aws.calls)
-        _press(demo, story.CAROL, "ticket.approve", self.number)
-        card = _card(demo, "applied", self.number)
-        after = _iam(demo)
-        assert _differ(self.before, after) == {f"prod role/{DB}"}, _differ(self.before, after)
+        press(demo, story.CAROL, "ticket.approve", self.number)
+        card = card_in(demo, "applied", self.number)
+        after = iam(demo)
+        assert differ(self.before, after) == {f"prod role/{DB}"}, differ(self.before, after)
         role, was = after[f"prod role/{DB}"], self.before[f"prod role/{DB}"]
-        self.taken = _services(was) - _services(role)
-        assert _services(role) == {"dynamodb", "s3", "secretsmanager"}, role
+        self.taken = services(was) - services(role)
+        assert services(role) == {"dynamodb", "s3", "secretsmanager"}, role
         assert set(was["attached"]) - set(role["attached"]) == {"arn:aws:iam::aws:policy/AmazonRDSFullAccess"}
         assert not set(role["attached"]) - set(was["attached"])
-        _reply(demo, self.number, "Applied")
-        return "\n".join([str(card["text"]), *_writes(demo, done), *_told(self.before, after)])
+        reply(demo, self.number, "Applied")
+        return "\n".join([str(card["text"]), *writes(demo, done), *told(self.before, after)])
 
     def gone(self, demo: Demo) -> str:
         """the next audit no longer shows what was taken"""
-        return _text(demo, _audit(demo, DB), "2 of 5 services used")
+        return text_with(demo, audit(demo, DB), "2 of 5 services used")
 
     def rolled_back(self, demo: Demo) -> str:
         """bob rolls it back by the form: every document is byte for byte what it was"""
         done = len(demo.aws.calls)
         self._back(demo, story.BOB, self.number, "the nightly job failed")
-        assert _iam(demo) == self.before, _differ(self.before, _iam(demo))
+        assert iam(demo) == self.before, differ(self.before, iam(demo))
         text = self.before[f"prod role/{DB}"]["inline"]["db-admin-inline"]
-        return "\n".join([*_writes(demo, done), f"db-admin-inline has its {len(text)} characters back"])
+        return "\n".join([*writes(demo, done), f"db-admin-inline has its {len(text)} characters back"])
 
     def is_back(self, demo: Demo) -> str:
         """the next audit shows it again"""
-        return _text(demo, _audit(demo, DB), "2 of 25 services used")
+        return text_with(demo, audit(demo, DB), "2 of 25 services used")
 
     # -- what must not be carried out --------------------------------------------------------------------------------
 
     def drifted(self, demo: Demo) -> str:
         """bob asks for another role and may not approve it himself; somebody edits its policy by hand; carol approves: nothing is written"""
         number = self._new(demo, story.BOB, DEPLOY)
-        refused = _refused(demo, story.BOB, "ticket.approve", number)
+        turned_away = refused(demo, story.BOB, "ticket.approve", number)
         edited = Behind(demo.aws, demo.database).edit(None)
         assert DEPLOY in edited, edited
-        moved, done = _iam(demo), len(demo.aws.calls)
-        _press(demo, story.CAROL, "ticket.approve", number)
-        card = _card(demo, "drifted", number)
+        moved, done = iam(demo), len(demo.aws.calls)
+        press(demo, story.CAROL, "ticket.approve", number)
+        card = card_in(demo, "drifted", number)
         assert "stopped before writing anything" in words(card), words(card)
-        assert _iam(demo) == moved and not _writes(demo, done), _writes(demo, done)
-        return f"{refused}\n{edited}\n{card['text']}"
+        assert iam(demo) == moved and not writes(demo, done), writes(demo, done)
+        return f"{turned_away}\n{edited}\n{card['text']}"
 
     def used_again(self, demo: Demo) -> str:
         """“Plan again…”; then the role uses a service that is to go; carol approves: nothing is written"""
-        view = _open(demo, story.BOB, "ticket.replan", _of(demo, self.number)["ts"])
+        view = open_form(demo, story.BOB, "ticket.replan", card_of(demo, self.number)["ts"])
         assert view.get("submit")
         assert demo.slack.submit(story.BOB, {"reason": {"value": WHY}}).body in ({}, None)
-        self.number = _id(_card(demo, "open", after=self.number))
+        self.number = number_of(card_in(demo, "open", after=self.number))
         used = Behind(demo.aws, demo.database).use(None)
         assert f"{DEPLOY} has just used ecr" in used, used
-        moved, done = _iam(demo), len(demo.aws.calls)
-        _press(demo, story.CAROL, "ticket.approve", self.number)
-        card = _card(demo, "drifted", self.number)
-        assert "ecr" in words(card) and _iam(demo) == moved and not _writes(demo, done)
+        moved, done = iam(demo), len(demo.aws.calls)
+        press(demo, story.CAROL, "ticket.approve", self.number)
+        card = card_in(demo, "drifted", self.number)
+        assert "ecr" in words(card) and iam(demo) == moved and not writes(demo, done)
         return f"{used}\n{card['text']}"
 
     # -- quarantine ------------------------------------------------------------------------------------------------
 
     def quarantined(self, demo: Demo) -> str:
         """TestRole-DeleteLater is quarantined: denied everything, its policies untouched"""
-        self.before = _iam(demo)
+        self.before = iam(demo)
         number = self._new(demo, A, LEFT_OVER, scope="all")
-        _press(demo, story.BOB, "ticket.approve", number)
-        card = _card(demo, "applied", number)
-        after = _iam(demo)
-        assert _differ(self.before, after) == {f"prod role/{LEFT_OVER}"}
+        press(demo, story.BOB, "ticket.approve", number)
+        card = card_in(demo, "applied", number)
+        after = iam(demo)
+        assert differ(self.before, after) == {f"prod role/{LEFT_OVER}"}
         role, was = after[f"prod role/{LEFT_OVER}"], self.before[f"prod role/{LEFT_OVER}"]
         assert role == {**was, "attached": sorted([*was["attached"], DENY_ALL])}, role
-        return "\n".join([str(card["text"]), *_told(self.before, after)])
+        return "\n".join([str(card["text"]), *told(self.before, after)])
 
     def given_back(self, demo: Demo) -> str:
         """carol takes it out of quarantine again"""
         self._back(demo, story.CAROL, self.number, "")
-        assert _iam(demo) == self.before
-        return str(_of(demo, self.number)["text"])
+        assert iam(demo) == self.before
+        return str(card_of(demo, self.number)["text"])
 
     # -- deciding otherwise ------------------------------------------------------------------------------------------
 
     def kept(self, demo: Demo) -> str:
         """dave owns DBAdminRole: “Keep, because…” takes kms out of the open ticket; a new one without it takes its place"""
         older = self._new(demo, A, DB)
-        card = _of(demo, older)
-        view = _open(demo, story.DAVE, "ticket.keep", card["ts"])
+        card = card_of(demo, older)
+        view = open_form(demo, story.DAVE, "ticket.keep", card["ts"])
         found = demo.slack.suggest(story.DAVE, view["id"], "ticket.keep.services", KEPT).body or {}
         option = next(o for o in found["options"] if o["text"]["text"] == KEPT)
         values = {"services": {"selected_options": [option]}, "reason": {"value": "The yearly key ceremony"}}
         assert demo.slack.submit(story.DAVE, values).body in ({}, None)
-        closed = _card(demo, "superseded", older)
-        fresh = _card(demo, "open", after=older)
-        self.number = _id(fresh)
+        closed = card_in(demo, "superseded", older)
+        fresh = card_in(demo, "open", after=older)
+        self.number = number_of(fresh)
         assert "remove 19 of 25 services" in words(fresh), words(fresh)
-        assert _iam(demo) == self.before
+        assert iam(demo) == self.before
         return f"{closed['text']}\n{fresh['text']}"
 
     def lists(self, demo: Demo) -> str:
@@ -214,11 +231,11 @@ class Tickets:
 
     def rejected(self, demo: Demo) -> str:
         """carol rejects the new one and says why"""
-        _open(demo, story.CAROL, "ticket.reject", _of(demo, self.number)["ts"])
+        open_form(demo, story.CAROL, "ticket.reject", card_of(demo, self.number)["ts"])
         why = "Not before the audit of December"
         assert demo.slack.submit(story.CAROL, {"reason": {"value": why}}).body in ({}, None)
-        card = _card(demo, "rejected", self.number)
-        assert why in words(card) and _iam(demo) == self.before
+        card = card_in(demo, "rejected", self.number)
+        assert why in words(card) and iam(demo) == self.before
         return f"{card['text']} “{why}”"
 
     # -- the worst moment --------------------------------------------------------------------------------------------
@@ -231,22 +248,22 @@ class Tickets:
         assert running is not None
 
         def die(operation: str, phase: str) -> None:
-            if phase == "after" and not is_read(operation) and operation != "AssumeRole":
+            if phase == "after" and operation.endswith("RolePolicy") and not is_read(operation):
                 demo.aws.hook = None
                 os.kill(running.pid, signal.SIGKILL)
 
         demo.aws.hook = die
-        _press(demo, story.CAROL, "ticket.approve", number)
+        press(demo, story.CAROL, "ticket.approve", number)
         demo.slack.wait(lambda: running.poll() is not None, 15)
-        half = _writes(demo, done)
+        half = writes(demo, done)
         assert len(half) == 1, half
-        assert _state(demo, number) in {"open", "approved", "applying"}
+        assert state(demo, number) in {"open", "approved", "applying"}
         demo.stop_bot(kill=True)
         demo.start_bot()
-        card = _card(demo, "applied", number, seconds=30)
-        after, wrote = _iam(demo), _writes(demo, done)
+        card = card_in(demo, "applied", number, seconds=30)
+        after, wrote = iam(demo), writes(demo, done)
         assert len(wrote) == len(set(wrote)) == 2, wrote
-        assert _services(after[f"prod role/{DB}"]) == {"dynamodb", "s3", "secretsmanager", KEPT}
+        assert services(after[f"prod role/{DB}"]) == {"dynamodb", "s3", "secretsmanager", KEPT}
         return "\n".join([f"dead after: {half[0]}", f"then: {wrote[1]}", str(card["text"])])
 
     # -- somebody is hurt --------------------------------------------------------------------------------------------
@@ -264,18 +281,18 @@ class Tickets:
         time.sleep(1.1)  # CloudTrail tells whole seconds, and the change was a moment ago
         said = self.job(session="export-nightly", url=url)
         assert "no identity-based policy allows" in said, said
-        told = demo.slack.wait(lambda: _denied(demo.slack.dms(story.DAVE)), 30)[-1]
+        told = demo.slack.wait(lambda: denied(demo.slack.dms(story.DAVE)), 30)[-1]
         assert "session export-nightly" in words(told), words(told)
         return f"{said}\nto dave: {told['text']}"
 
     def one_back(self, demo: Demo) -> str:
         """carol presses “Give back redshift”: that alone is there again, and is kept for 90 days with the call as its reason"""
-        before = _services(_iam(demo)[f"prod role/{DB}"])
-        ts = _of(demo, self.number)["ts"]
-        post = demo.slack.wait(lambda: _denied(demo.slack.thread(S, ts)))[-1]
+        before = services(iam(demo)[f"prod role/{DB}"])
+        ts = card_of(demo, self.number)["ts"]
+        post = demo.slack.wait(lambda: denied(demo.slack.thread(S, ts)))[-1]
         assert demo.slack.click(story.CAROL, S, "ticket.giveback", ts=post["ts"]).ok
-        _reply(demo, self.number, "Partly back")
-        assert _services(_iam(demo)[f"prod role/{DB}"]) == before | {"redshift"}
+        reply(demo, self.number, "Partly back")
+        assert services(iam(demo)[f"prod role/{DB}"]) == before | {"redshift"}
         assert not self.job(), "the nightly job works again"
         heard = len(demo.slack.ephemerals(A))
         assert demo.slack.command(A, S, "keeps").ok
@@ -297,11 +314,11 @@ class Tickets:
         content = demo.slack.state.files[told["id"]]["content"]
         path = demo.database.with_name("log.jsonl")
         path.write_bytes(content)
-        code, said = _verify(path)
+        code, said = verify(path)
         assert code == 0 and "whole" in said, said
         assert str(WHY) in content.decode()
         path.write_bytes(content.replace(WHY.encode(), b"Somebody else said so", 1))
-        broken, where = _verify(path)
+        broken, where = verify(path)
         assert broken == 1, where
         return f"{told['name']}: {said}\nwith one word changed: {where}"
 
@@ -309,170 +326,18 @@ class Tickets:
 
     def _new(self, demo: Demo, user: str, role: str, scope: str = "") -> int:
         """Audit, open the form, send it with what is ticked by itself."""
-        view = _open(demo, user, "audit.ticket", _audit(demo, role, user))
+        view = open_form(demo, user, "audit.ticket", audit(demo, role, user))
         values: dict[str, Json] = {"reason": {"value": WHY}}
         if scope:
-            field = next(b for b in _inputs(view) if b["block_id"] == "scope")
+            field = next(b for b in inputs(view) if b["block_id"] == "scope")
             chosen = next(o for o in field["element"]["options"] if o["value"] == scope)
             values["scope"] = {"selected_option": chosen}
         assert demo.slack.submit(user, values).body in ({}, None)
-        self.number = _id(_card(demo, "open", after=self.number))
+        self.number = number_of(card_in(demo, "open", after=self.number))
         return self.number
 
     def _back(self, demo: Demo, user: str, number: int, why: str) -> None:
-        view = _open(demo, user, "ticket.rollback", _of(demo, number)["ts"])
+        view = open_form(demo, user, "ticket.rollback", card_of(demo, number)["ts"])
         assert "This writes to AWS" in str(view["blocks"])
         assert demo.slack.submit(user, {"reason": {"value": why}}).body in ({}, None)
-        _card(demo, "rolled_back", number)
-
-
-# -- what people do --------------------------------------------------------------------------------------------------
-
-
-def _audit(demo: Demo, role: str, user: str = A) -> str:
-    """Ask anew; the card once it is the result."""
-    known = {m["ts"] for m in demo.slack.messages(S)}
-    assert demo.slack.command(user, S, f"role {role} account=prod fresh").ok
-
-    def done() -> Any:
-        fresh = [m for m in demo.slack.messages(S) if m["ts"] not in known]
-        return next((m["ts"] for m in fresh if _payload(m).get("state") == "done"), None)
-
-    return str(demo.slack.wait(done, 20))
-
-
-def _open(demo: Demo, user: str, action: str, ts: str) -> Json:
-    """Press a button that opens a form; the form once it is filled."""
-    assert demo.slack.click(user, S, action, ts=ts).ok
-
-    def filled() -> Any:
-        view = demo.slack.view(user) or {}
-        return view if view.get("submit") else None
-
-    return dict(demo.slack.wait(filled, 15))
-
-
-def _press(demo: Demo, user: str, action: str, number: int) -> None:
-    assert demo.slack.click(user, S, action, ts=_of(demo, number)["ts"]).ok
-
-
-def _refused(demo: Demo, user: str, action: str, number: int) -> str:
-    heard, public = len(demo.slack.ephemerals(user)), len(demo.slack.thread(S, _of(demo, number)["ts"]))
-    _press(demo, user, action, number)
-    told = demo.slack.wait(lambda: demo.slack.ephemerals(user)[heard:])[0]
-    assert "Nothing was changed" in words(told), words(told)
-    assert len(demo.slack.thread(S, _of(demo, number)["ts"])) == public
-    return f"only {demo.slack.state.users[user]['name']} sees: {told['text']}"
-
-
-# -- what the world shows --------------------------------------------------------------------------------------------
-
-
-_SAYS = {
-    "open": "waits for approval",
-    "applied": "is applied",
-    "rolled_back": "is rolled back",
-    "drifted": "stopped before writing",
-    "superseded": "is replaced by",
-    "rejected": "was rejected",
-}
-
-
-def _denied(messages: list[Json]) -> list[Json]:
-    return [m for m in messages if "Give back is offered" in m["text"]]
-
-
-def _payload(message: Json) -> Json:
-    return dict(message.get("metadata", {}).get("event_payload", {}))
-
-
-def _id(card: Json) -> int:
-    return int(_payload(card)["id"])
-
-
-def _cards(demo: Demo) -> list[Json]:
-    shown = demo.slack.messages(S)
-    return [m for m in shown if m.get("metadata", {}).get("event_type") == "iam_audit.ticket"]
-
-
-def _of(demo: Demo, number: int) -> Json:
-    return next(m for m in _cards(demo) if _id(m) == number)
-
-
-def _state(demo: Demo, number: int) -> str:
-    return str(_payload(_of(demo, number))["state"])
-
-
-def _card(demo: Demo, state: str, number: int = 0, *, after: int = 0, seconds: float = 15) -> Json:
-    """The card of a ticket (or of a later one) once it is in this state."""
-
-    def found() -> Any:
-        rows = [m for m in _cards(demo) if (_id(m) == number if number else _id(m) > after)]
-        return next((m for m in rows if _payload(m)["state"] == state and _SAYS[state] in m["text"]), None)
-
-    return dict(demo.slack.wait(found, seconds))
-
-
-def _reply(demo: Demo, number: int, says: str) -> None:
-    ts = _of(demo, number)["ts"]
-    demo.slack.wait(lambda: any(says in words(m) for m in demo.slack.thread(S, ts)))
-
-
-def _text(demo: Demo, ts: str, says: str) -> str:
-    card = next(m for m in demo.slack.messages(S) if m["ts"] == ts)
-    assert says in words(card), words(card)
-    return str(card["text"])
-
-
-def _inputs(view: Json) -> Iterator[Json]:
-    return (b for b in view["blocks"] if b["type"] == "input")
-
-
-def _iam(demo: Demo) -> Json:
-    """All of IAM, in every account."""
-    accounts = {"prod": story.PROD, "dev": story.DEV, "data": story.DATA}
-    return {
-        f"{alias} {k}": v for alias, number in accounts.items() for k, v in demo.aws.state(number).items()
-    }
-
-
-def _differ(before: Json, after: Json) -> set[str]:
-    return {k for k in before.keys() | after.keys() if before.get(k) != after.get(k)}
-
-
-def _services(role: Json) -> set[str]:
-    texts = [json.loads(text) for text in role["inline"].values()]
-    return {a.partition(":")[0] for text in texts for s in text["Statement"] for a in s["Action"]}
-
-
-def _told(before: Json, after: Json) -> Iterator[str]:
-    """Which documents are not as they were."""
-    for name in sorted(_differ(before, after)):
-        was, now = before[name], after[name]
-        for policy in sorted(was["inline"].keys() | now["inline"].keys()):
-            old, new = was["inline"].get(policy, ""), now["inline"].get(policy, "")
-            if old != new:
-                yield f"{name}: {policy}, {len(old)} characters before, {len(new)} after"
-        for arn in sorted({*was["attached"]} ^ {*now["attached"]}):
-            yield f"{name}: {arn} {'attached' if arn in now['attached'] else 'detached'}"
-
-
-def _writes(demo: Demo, since: int) -> list[str]:
-    """The changes that AWS took since then, in order."""
-    found = [
-        c
-        for c in demo.aws.calls[since:]
-        if c.status == 200 and c.service == "iam" and not is_read(c.operation)
-    ]
-    return [f"{c.operation} {c.params.get('PolicyName') or c.params.get('PolicyArn', '')}" for c in found]
-
-
-def _verify(path: Any) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "bot.py"), "verify", str(path)],
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
-    return done.returncode, (done.stdout + done.stderr).strip()
+        card_in(demo, "rolled_back", number)
