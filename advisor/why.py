@@ -161,7 +161,7 @@ def _ticket(desk: Desk, ticket: Ticket, action: str, of: str) -> TicketLine | No
         reason=ticket.reason,
         whole=whole,
         policies=tuple(cut),
-        given_back=_given(ticket, service, cut),
+        given_back=_given(ticket, action, cut),
         quarantine=plan.quarantine,
         of=of,
         by=ticket.by,
@@ -174,9 +174,11 @@ def _cuts(services: Iterable[str], actions: Iterable[str], action: str) -> bool:
     return folded.partition(":")[0] in services or any(a.casefold() == folded for a in actions)
 
 
-def _given(ticket: Ticket, service: str, cut: list[str]) -> bool:
-    """Whether it came back since, by itself or with its whole policy."""
-    return service in ticket.given or (bool(cut) and set(cut) <= set(ticket.given))
+def _given(ticket: Ticket, action: str, cut: list[str]) -> bool:
+    """Whether it came back since: by itself, with its service, or with its whole policy."""
+    given = {g.casefold() for g in ticket.given}
+    alone = {action.casefold(), action.partition(":")[0].casefold()}
+    return bool(alone & given) or (bool(cut) and set(cut) <= set(ticket.given))
 
 
 def _keeps(desk: Desk, concerned: Iterable[tuple[Entity, str]], action: str) -> list[KeepLine]:

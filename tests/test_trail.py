@@ -327,3 +327,22 @@ def test_nothing_of_an_address_or_an_agent_is_kept(reader: Reader, aws: Aws, sto
     text = json.dumps([list(r) for t in tables for r in store._db.rows(f"SELECT * FROM {t}")])
     assert "GetWorkGroup" in text
     assert "203.0.113.7" not in text and "Secret" not in text
+
+
+@pytest.mark.long
+def test_two_hundred_thousand_events(reader: Reader, aws: Aws) -> None:
+    """Every page of a hundred looks, handed over in pieces, so that no more than a piece is held at a time."""
+    now, many = aws.clock(), 200_000
+    for n in range(many):
+        aws.trail.add(story.PROD, ROLE, ATHENA, f"Call{n % 100}", now - timedelta(seconds=n))
+    sizes: list[int] = []
+    ids: set[str] = set()
+
+    def keep(read: Read) -> None:
+        sizes.append(len(read.events))
+        ids.update(e.id for e in read.events)
+
+    looks = [Look("us-east-1", NAME, f"Call{n}") for n in range(100)]
+    assert reader.trail.read(story.PROD, whole(aws, *looks), 600, keep) == ()
+    assert len(ids) == many
+    assert max(sizes) <= 2_050, "a piece, and the page that fills it"

@@ -220,7 +220,7 @@ def _ticket(t: TicketLine) -> list[Part]:
     state = S(t.state)
     what = "everything" if t.quarantine else "the whole service" if t.whole else "it"
     told = _STATES[state].format(what=what) if not t.quarantine else _quarantined(state)
-    back = ", and gave it back since" if t.given_back and state is S.APPLIED else ""
+    back = ", and gave it back since" if t.given_back and state in {S.APPLIED, S.HELD} else ""
     policies = f" from {words.listed(t.policies)}" if t.policies and not t.quarantine else ""
     parts: list[Part] = [
         kit.text(f"Ticket {t.ticket}", bold=True),

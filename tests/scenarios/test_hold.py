@@ -330,3 +330,44 @@ def test_a_user_without_room_gets_a_managed_policy(holding: Stage, aws: Aws) -> 
     assert aws.state(story.PROD) == before
     writes = [c.operation for c in aws.calls if c.operation.startswith(("Delete", "Detach"))]
     assert writes == ["DetachUserPolicy", "DeletePolicy"]
+
+
+def test_single_actions_are_held_too(holding: Stage, aws: Aws) -> None:
+    """Each by its name; the service goes on."""
+    card = holding.ticket("role DBAdminRole actions")
+    single = set(plan_actions(holding))
+    assert single, words(card)
+    holding.press("ticket.approve", user=story.CAROL)
+    assert state(holding) == "held", words(holding.card())
+    assert single <= set(actions(aws))
+    services = {a.partition(":")[0] for a in single}
+    assert not {f"{s}:*" for s in services} & set(actions(aws))
+    later(holding, 7)
+    assert state(holding) == "applied", words(holding.card())
+    assert actions(aws) == []
+
+
+def plan_actions(stage: Stage) -> tuple[str, ...]:
+    ticket = stage.store.tickets.get(1)
+    assert ticket and ticket.plan
+    return ticket.plan.actions
+
+
+def test_why_says_what_is_held(holding: Stage) -> None:
+    """And what came back of it."""
+    holding.ticket("role deploy-service-01")
+    holding.press("ticket.approve", user=story.CAROL)
+    ticket = holding.card()["ts"]
+    holding.say("why role deploy-service-01 ecs:ListClusters account=prod")
+    assert "denies the whole service for now: it is held before it is taken away" in words(holding.card())
+    view = holding.open_form("ticket.rollback", user=story.BOB, ts=ticket)
+    scope, services = (
+        next(b for b in view["blocks"] if b.get("block_id") == name)["element"]["options"]
+        for name in ("scope", "services")
+    )
+    ecs = next(o for o in services if o["value"] == "s:ecs")
+    holding.send_form(
+        user=story.BOB, scope={"selected_option": scope[1]}, services={"selected_options": [ecs]}
+    )
+    holding.say("why role deploy-service-01 ecs:ListClusters account=prod")
+    assert "and gave it back since" in words(holding.card())
