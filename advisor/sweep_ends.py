@@ -28,6 +28,14 @@ _SOME = 100
 """Entities that are read from the store at a time."""
 
 
+def take_back(desk: Desk, account: str) -> None:
+    """An account has just been listed: reports of those who went without being seen after them are not kept."""
+    found = desk.store.namesakes.doubtful(account)
+    if found:
+        desk.store.namesakes.take_back(account, found, Failure("recreated", account=account))
+        log.warning("sweep.taken_back account=%s reports=%d", account, len(found))
+
+
 def conclude(desk: Desk, sweep_id: int, account: str) -> None:
     """Every entity of an account is read or named: what the whole of them shows, then the account has ended."""
     store, now = desk.store, desk.clock()

@@ -28,10 +28,10 @@ from advisor.core.estate import Part, Sweep, SweptAccount
 from advisor.core.model import Failure
 from advisor.desk import Desk
 from advisor.edges.aws import authorization
-from advisor.edges.aws.authorization import AccountListing
+from advisor.edges.aws.authorization import AccountListing, Roll
 from advisor.edges.aws.batch import Batch
 from advisor.edges.store.sweeps import Settled, Waiting
-from advisor.sweep_ends import conclude, end
+from advisor.sweep_ends import conclude, end, take_back
 from advisor.sweeping import Answer, Order, carry_out
 from advisor.sweeps import progress, redraw
 
@@ -106,7 +106,7 @@ def beat(desk: Desk) -> None:
             if turn and part.state is Part.QUEUED and _due(part, now):
                 _hand_out(desk, LISTS, sweep.id, part.account, list_account)
             elif part.state is Part.RUNNING and not part.left and _due(part, now):
-                _hand_out(desk, LISTS, sweep.id, part.account, conclude)
+                _hand_out(desk, LISTS, sweep.id, part.account, end_account)
         early = {_group(desk, sweep, p) for p in live if _is_listed_now(p, now)}
         for group in sorted({_group(desk, sweep, p) for p in live if _reads(p, now)} - early):
             work = partial(read_group, desk, sweep.id, group)
@@ -171,6 +171,7 @@ def list_account(desk: Desk, sweep_id: int, account: str) -> None:
         _not_now(desk, part, listing.failure if listing and listing.failure else lost)
         return
     saved = _save(desk, account, listing, now)
+    take_back(desk, account)
     store.sweeps.expect(sweep_id, account, saved.items())
     young = store.reports.young(account, now - timedelta(hours=desk.config.iam_audit_cache_hours))
     kept = {k.entity_id: k.created_at for k in store.keeps.standing(now)}  # the newest of each decides
@@ -186,6 +187,38 @@ def list_account(desk: Desk, sweep_id: int, account: str) -> None:
         "sweep.listed sweep=%d account=%s entities=%d young=%d", sweep_id, account, len(saved), len(done)
     )
     progress(desk, sweep_id)
+
+
+def end_account(desk: Desk, sweep_id: int, account: str) -> None:
+    """Every entity of an account is read or named: whose the reports are, then what the whole of them shows."""
+    part = desk.store.sweeps.part(sweep_id, account)
+    if part is None or part.state is not Part.RUNNING or part.left:
+        return
+    failure = _look_again(desk, part)
+    if failure:
+        _not_now(desk, part, failure)
+        return
+    conclude(desk, sweep_id, account)
+
+
+def _look_again(desk: Desk, part: SweptAccount) -> Failure | None:
+    """Reports are asked for by ARN. One is its entity's if that was there before and after, by its unique id."""
+    store, now = desk.store, desk.clock()
+    read = store.namesakes.read(part.sweep_id, part.account)
+    try:
+        access = desk.aws.access(part.account)
+        listed = {arn: unique_id for arn, (unique_id, _) in read.items()}
+        absent = _elsewhere(desk, authorization.call_roll, Roll(access, listed))
+    except AwsError as error:
+        return error.failure()
+    if absent is None or absent.failure:
+        return absent.failure if absent else Failure("worker_lost", account=part.account)
+    for arn in absent.gone:
+        store.entities.gone(read[arn][1], now)
+    for namesake in absent.namesakes:
+        store.entities.see(namesake, now)
+    take_back(desk, part.account)
+    return None
 
 
 def _elsewhere(desk: Desk, work: Callable[[A], R], value: A) -> R | None:

@@ -29,7 +29,8 @@ from advisor.edges.aws.sessions import Access, Session
 PATIENT = 600.0
 """Seconds for which one call is made again while AWS limits the rate or does not answer."""
 
-_FILTERS = ["User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy"]
+_OWN = ["User", "Role", "Group", "LocalManagedPolicy"]
+_FILTERS = [*_OWN, "AWSManagedPolicy"]
 _LISTS = {Kind.ROLE: "RoleDetailList", Kind.USER: "UserDetailList", Kind.GROUP: "GroupDetailList"}
 _PACKED = 500
 _HANDS = 4
@@ -71,6 +72,38 @@ def list_account(access: Access) -> AccountListing:
     return AccountListing(access.account, now, details.count, packed)
 
 
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """Who was listed in an account: unique ids by ARN."""
+
+    access: Access
+    listed: dict[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Of a roll: ARNs that nobody has any more, and who has an ARN of another now; or why nobody can tell."""
+
+    gone: tuple[str, ...] = ()
+    namesakes: tuple[Entity, ...] = ()
+    failure: Failure | None = None
+
+
+def call_roll(roll: Roll) -> Absent:
+    """Read who is in an account once more. Raises no AwsError, as `list_account`; for any process to run."""
+    left, namesakes = dict(roll.listed), []
+    try:
+        session = sessions_of(roll.access).session(roll.access.account)
+        for page in _pages(session, _OWN):
+            for entity in _entities(session.account, page):
+                listed = left.pop(entity.arn, entity.unique_id)
+                if listed != entity.unique_id:
+                    namesakes.append(entity)
+    except AwsError as error:
+        return Absent(failure=error.failure())
+    return Absent(tuple(left), tuple(namesakes))
+
+
 @dataclass(slots=True)
 class Details:
     """What GetAccountAuthorizationDetails says, row by row; policies by their ARNs."""
@@ -102,13 +135,7 @@ def patiently(method: Method, permission: str, account: str, **parameters: objec
 def _read(session: Session) -> Details:
     rows: dict[Kind, list[Json]] = {kind: [] for kind in Kind}
     policies: dict[str, Json] = {}
-    for page in pages(
-        session.iam.get_account_authorization_details,
-        "iam:GetAccountAuthorizationDetails",
-        session.account,
-        ask=patiently,
-        Filter=_FILTERS,
-    ):
+    for page in _pages(session, _FILTERS):
         for kind, key in _LISTS.items():
             rows[kind] += page.get(key, [])
         for row in page.get("Policies", []):
@@ -116,6 +143,21 @@ def _read(session: Session) -> Details:
     rows[Kind.POLICY] = [row for arn, row in policies.items() if not aws_owned(arn)]
     managed = {arn: _managed(row) for arn, row in policies.items()}
     return Details(session.account, rows, policies, managed)
+
+
+def _pages(session: Session, what: list[str]) -> Iterator[Json]:
+    yield from pages(
+        session.iam.get_account_authorization_details,
+        "iam:GetAccountAuthorizationDetails",
+        session.account,
+        ask=patiently,
+        Filter=what,
+    )
+
+
+def _entities(account: str, page: Json) -> Iterator[Entity]:
+    for kind, key in {**_LISTS, Kind.POLICY: "Policies"}.items():
+        yield from (entity_of(account, kind, row) for row in page.get(key, []))
 
 
 def _complete(session: Session, details: Details) -> None:
