@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 from typing import TypeVar
 
 from advisor import homes, jobs, readings
@@ -27,12 +28,13 @@ from advisor.core.errors import (
 from advisor.core.estate import Part, Sweep, SweptAccount
 from advisor.core.model import Failure
 from advisor.desk import Desk
+from advisor.edges import parcels
 from advisor.edges.aws import authorization
 from advisor.edges.aws.authorization import AccountListing, Roll
 from advisor.edges.aws.batch import Batch
 from advisor.edges.store.sweeps import Settled, Waiting
 from advisor.sweep_ends import conclude, end, take_back
-from advisor.sweeping import Answer, Order, carry_out
+from advisor.sweeping import Answer, Judged, Order, carry_out
 from advisor.sweeps import progress, redraw
 
 log = logging.getLogger(__name__)
@@ -262,20 +264,21 @@ def read_group(desk: Desk, sweep_id: int, group: int) -> None:
 
 def _read(desk: Desk, sweep_id: int, mine: list[SweptAccount]) -> None:
     store = desk.store
-    batches: list[tuple[SweptAccount, list[Waiting], Order]] = []
+    batches: list[tuple[SweptAccount, list[Waiting]]] = []
     for part in mine:
         waiting = store.sweeps.waiting(sweep_id, part.account, _size(part, len(mine)))
         if waiting:
-            batches.append((part, waiting, _order(desk, part, waiting)))
+            batches.append((part, waiting))
     if batches:
-        answers = _elsewhere(desk, carry_out, tuple(order for _, _, order in batches))
+        orders = parcels.pack((_order(desk, part, waiting) for part, waiting in batches), size=1)
+        answers = _elsewhere(desk, carry_out, orders)
         if answers is None:
-            for part, _, _ in batches:
+            for part, _ in batches:
                 _not_now(desk, part, Failure("worker_lost", account=part.account))
             return
-        for (part, waiting, _), answer in zip(batches, answers, strict=True):
+        for (part, waiting), answer in zip(batches, answers, strict=True):
             _store(desk, part, waiting, answer)
-            if not answer.found:  # also where nothing was refused: it must not be asked again without a pause
+            if not answer.count:  # also where nothing was refused: it must not be asked again without a pause
                 limited = Failure(
                     Throttled.code, "iam:GenerateServiceLastAccessedDetails", account=part.account
                 )
@@ -343,38 +346,40 @@ def _order(desk: Desk, part: SweptAccount, waiting: list[Waiting]) -> Order:
 
 
 def _store(desk: Desk, part: SweptAccount, waiting: list[Waiting], answer: Answer) -> None:
-    """Write what came home: reports first, invisible; then, a few at a time, the reports, scores and counts together."""
+    """Write what came home, a few at a time: their rows first, invisible; then reports, scores and counts together."""
     store = desk.store
     snapshot = {w.entity.id: w.snapshot_id for w in waiting}
-    read = [(j, j.report) for j in answer.found if j.report is not None]
-    ids = store.reports.save_all([(report, snapshot[j.entity.id]) for j, report in read])
-    for n in range(0, len(read), _SOME):
-        some = [(j, i) for (j, _), i in zip(read[n : n + _SOME], ids[n : n + _SOME], strict=True)]
+    found, unread = answer.found(), list[Judged]()
+    while some := list(islice(found, _SOME)):
+        unread += [j for j in some if j.report is None]
+        read = [(j, j.report) for j in some if j.report is not None]
+        ids = store.reports.save_all([(report, snapshot[j.entity.id]) for j, report in read])
+        shown = [(j, i) for (j, _), i in zip(read, ids, strict=True)]
         with store.transaction():
-            store.reports.show_all([i for _, i in some])
-            store.scores.save([(part.account, j.scored(i)) for j, i in some])
-            done = [Settled(j.entity.id, Part.DONE, i) for j, i in some]
+            store.reports.show_all(ids)
+            store.scores.save([(part.account, j.scored(i)) for j, i in shown])
+            done = [Settled(j.entity.id, Part.DONE, i) for j, i in shown]
             store.sweeps.settle(part.sweep_id, part.account, done)
     if answer.rate:
         store.sweeps.paced(part.sweep_id, part.account, answer.rate, _box(part))
-    _note_unread(desk, part, waiting, answer)
+    _note_unread(desk, part, waiting, unread)
     log.info(
         "sweep.batch sweep=%d account=%s read=%d calls=%d throttles=%d rate=%.1f",
         part.sweep_id,
         part.account,
-        len(read),
+        answer.count - len(unread),
         answer.calls,
         answer.throttles,
         answer.rate,
     )
 
 
-def _note_unread(desk: Desk, part: SweptAccount, waiting: list[Waiting], answer: Answer) -> None:
+def _note_unread(desk: Desk, part: SweptAccount, waiting: list[Waiting], unread: list[Judged]) -> None:
     """Entities that are gone, and those that could not be read: again, or named once that was tried often enough."""
     store, now = desk.store, desk.clock()
     tries = {w.entity.id: w.tries for w in waiting}
-    gone = [j.entity for j in answer.found if j.gone]
-    failed = [(j.entity.id, j.failure) for j in answer.found if j.failure and not j.gone]
+    gone = [j.entity for j in unread if j.gone]
+    failed = [(j.entity.id, j.failure) for j in unread if j.failure and not j.gone]
     last = [(i, f) for i, f in failed if tries[i] + 1 >= TRIES or f.code not in WORTH_A_TRY]
     given_up = {i for i, _ in last}
     with store.transaction():

@@ -6,19 +6,17 @@ Tags and descriptions of customer managed policies come from GetPolicy, a call e
 
 from __future__ import annotations
 
-import pickle
 import time
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 
 from advisor.core.errors import AwsError, Missing, Transient
 from advisor.core.model import Entity, Failure, Kind, Policy, PolicyKind, Snapshot, aws_owned
+from advisor.edges import parcels
 from advisor.edges.aws import entities
 from advisor.edges.aws.batch import sessions_of
 from advisor.edges.aws.entities import Documents, entity_of, tags_of, text_of
@@ -32,7 +30,6 @@ PATIENT = 600.0
 _OWN = ["User", "Role", "Group", "LocalManagedPolicy"]
 _FILTERS = [*_OWN, "AWSManagedPolicy"]
 _LISTS = {Kind.ROLE: "RoleDetailList", Kind.USER: "UserDetailList", Kind.GROUP: "GroupDetailList"}
-_PACKED = 500
 _HANDS = 4
 
 Json = dict[str, Any]
@@ -48,14 +45,12 @@ class AccountListing:
     account: str
     read_at: datetime
     count: int = 0
-    packed: tuple[bytes, ...] = field(default=(), repr=False)
+    packed: parcels.Parcels = field(default=(), repr=False)
     failure: Failure | None = None
 
     def snapshots(self) -> Iterator[Snapshot]:
-        """Every snapshot, a few hundred unpacked at a time."""
-        for part in self.packed:
-            # Our own process or our own cluster packed it; whoever could change it runs our code already.
-            yield from pickle.loads(zlib.decompress(part))  # noqa: S301
+        """Every snapshot, a few unpacked at a time."""
+        yield from parcels.unpack(self.packed)
 
 
 def list_account(access: Access) -> AccountListing:
@@ -65,8 +60,7 @@ def list_account(access: Access) -> AccountListing:
         session = sessions_of(access).session(access.account)
         details = _read(session)
         _complete(session, details)
-        found = snapshots(details, now)
-        packed = tuple(_pack(found))
+        packed = parcels.pack(snapshots(details, now))
     except AwsError as error:
         return AccountListing(access.account, now, failure=error.failure())
     return AccountListing(access.account, now, details.count, packed)
@@ -281,9 +275,3 @@ class _Account:
             tags=tags_of(row),
             description=str(row.get("Description", "")),
         )
-
-
-def _pack(found: Iterable[Snapshot]) -> Iterator[bytes]:
-    rest = iter(found)
-    while part := tuple(islice(rest, _PACKED)):
-        yield zlib.compress(pickle.dumps(part, pickle.HIGHEST_PROTOCOL), level=1)
