@@ -5,6 +5,7 @@ Builds and starts, nothing else: reading it is reading the architecture.
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -183,6 +184,7 @@ def _serve(config: Config, store: Store, ending: Ending) -> int:
         clock.every(config.iam_audit_poll_seconds, beat.name, beat.event.set)
     clock.every(3600, "expire", bot.housekeeping)
     transports = _transports(config, bot, beats)
+    gc.freeze()  # what is here now stays: no collection need walk it while people wait for an acknowledgement
     for beat in beats:
         beat.start()
     clock.start()
