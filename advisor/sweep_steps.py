@@ -64,7 +64,7 @@ SIDE_BY_SIDE = 32
 BATCH, LEAST = 500, 50
 """Entities of a batch at most, and at least where there are so many."""
 
-TOGETHER_HOME = 1000
+TOGETHER_HOME = 3000
 """Entities that come home from one process at a time: unpacking their rows takes memory, and holds up people's commands."""
 
 BOXES = (3.0, 24.0)
