@@ -5,6 +5,7 @@ Builds and starts, nothing else: reading it is reading the architecture.
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -189,6 +190,7 @@ def _serve(config: Config, store: Store, ending: Ending) -> int:
         "denied", threading.Event(), bot.listening.beat
     )  # it waits for messages: not one that must keep pace
     transports = _transports(config, bot, beats)
+    gc.freeze()  # what is here now stays: no collection need walk it while people wait for an acknowledgement
     for beat in beats:
         beat.start()
     if config.iam_audit_denied_queue:

@@ -72,10 +72,11 @@ def _changes(
     """What grew, what is used again and what is not used any more, the heaviest entities first."""
     found: tuple[list[Change], list[Change], list[Change]] = ([], [], [])
     window = desk.config.iam_audit_window_days
-    pairs = desk.store.digests.pairs(scope, since)
-    for first in range(0, len(pairs), _PAIRS):
-        some = pairs[first : first + _PAIRS]
-        reads = dict(desk.store.digests.reads([i for p in some for i in (p.before_id, p.after_id)]))
+    digests = desk.store.digests
+    read = digests.read_since(scope, since)
+    for first in range(0, len(read), _PAIRS):
+        some = digests.pairs(read[first : first + _PAIRS], since)
+        reads = dict(digests.reads([i for p in some for i in (p.before_id, p.after_id)]))
         for pair in some:
             if pair.before_id not in reads or pair.after_id not in reads:
                 continue

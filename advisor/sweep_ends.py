@@ -24,8 +24,16 @@ LOGINS = timedelta(minutes=2)
 _KEPT = timedelta(days=35)
 """How long it is kept which entities a sweep covered; its totals stay."""
 
-_SOME = 100
-"""Entities that are read from the store at a time."""
+_SOME = 25
+"""Entities that are read from the store at a time: a thousand rows."""
+
+
+def take_back(desk: Desk, account: str) -> None:
+    """An account has just been listed: reports of those who went without being seen after them are not kept."""
+    found = desk.store.namesakes.doubtful(account)
+    if found:
+        desk.store.namesakes.take_back(account, found, Failure("recreated", account=account))
+        log.warning("sweep.taken_back account=%s reports=%d", account, len(found))
 
 
 def conclude(desk: Desk, sweep_id: int, account: str) -> None:
@@ -52,7 +60,7 @@ def conclude(desk: Desk, sweep_id: int, account: str) -> None:
 
 
 def _observed(desk: Desk, part: SweptAccount) -> Iterator[Observed]:
-    """Every entity of an account with its last attempts, a few hundred read at a time; a breath between them."""
+    """Every entity of an account with its last attempts, a few read at a time; a breath between them."""
     store = desk.store
     rows = store.sweeps.observed(part.sweep_id, part.account)
     for n in range(0, len(rows), _SOME):

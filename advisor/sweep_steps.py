@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 from typing import TypeVar
 
 from advisor import homes, jobs, readings
@@ -27,12 +28,13 @@ from advisor.core.errors import (
 from advisor.core.estate import Part, Sweep, SweptAccount
 from advisor.core.model import Failure
 from advisor.desk import Desk
+from advisor.edges import parcels
 from advisor.edges.aws import authorization
-from advisor.edges.aws.authorization import AccountListing
+from advisor.edges.aws.authorization import AccountListing, Roll
 from advisor.edges.aws.batch import Batch
 from advisor.edges.store.sweeps import Settled, Waiting
-from advisor.sweep_ends import conclude, end
-from advisor.sweeping import Answer, Order, carry_out
+from advisor.sweep_ends import conclude, end, take_back
+from advisor.sweeping import Answer, Judged, Order, carry_out
 from advisor.sweeps import progress, redraw
 
 log = logging.getLogger(__name__)
@@ -62,7 +64,7 @@ SIDE_BY_SIDE = 32
 BATCH, LEAST = 500, 50
 """Entities of a batch at most, and at least where there are so many."""
 
-TOGETHER_HOME = 1000
+TOGETHER_HOME = 3000
 """Entities that come home from one process at a time: unpacking their rows takes memory, and holds up people's commands."""
 
 BOXES = (3.0, 24.0)
@@ -106,7 +108,7 @@ def beat(desk: Desk) -> None:
             if turn and part.state is Part.QUEUED and _due(part, now):
                 _hand_out(desk, LISTS, sweep.id, part.account, list_account)
             elif part.state is Part.RUNNING and not part.left and _due(part, now):
-                _hand_out(desk, LISTS, sweep.id, part.account, conclude)
+                _hand_out(desk, LISTS, sweep.id, part.account, end_account)
         early = {_group(desk, sweep, p) for p in live if _is_listed_now(p, now)}
         for group in sorted({_group(desk, sweep, p) for p in live if _reads(p, now)} - early):
             work = partial(read_group, desk, sweep.id, group)
@@ -171,6 +173,7 @@ def list_account(desk: Desk, sweep_id: int, account: str) -> None:
         _not_now(desk, part, listing.failure if listing and listing.failure else lost)
         return
     saved = _save(desk, account, listing, now)
+    take_back(desk, account)
     store.sweeps.expect(sweep_id, account, saved.items())
     young = store.reports.young(account, now - timedelta(hours=desk.config.iam_audit_cache_hours))
     kept = {k.entity_id: k.created_at for k in store.keeps.standing(now)}  # the newest of each decides
@@ -186,6 +189,38 @@ def list_account(desk: Desk, sweep_id: int, account: str) -> None:
         "sweep.listed sweep=%d account=%s entities=%d young=%d", sweep_id, account, len(saved), len(done)
     )
     progress(desk, sweep_id)
+
+
+def end_account(desk: Desk, sweep_id: int, account: str) -> None:
+    """Every entity of an account is read or named: whose the reports are, then what the whole of them shows."""
+    part = desk.store.sweeps.part(sweep_id, account)
+    if part is None or part.state is not Part.RUNNING or part.left:
+        return
+    failure = _look_again(desk, part)
+    if failure:
+        _not_now(desk, part, failure)
+        return
+    conclude(desk, sweep_id, account)
+
+
+def _look_again(desk: Desk, part: SweptAccount) -> Failure | None:
+    """Reports are asked for by ARN. One is its entity's if that was there before and after, by its unique id."""
+    store, now = desk.store, desk.clock()
+    read = store.namesakes.read(part.sweep_id, part.account)
+    try:
+        access = desk.aws.access(part.account)
+        listed = {arn: unique_id for arn, (unique_id, _) in read.items()}
+        absent = _elsewhere(desk, authorization.call_roll, Roll(access, listed))
+    except AwsError as error:
+        return error.failure()
+    if absent is None or absent.failure:
+        return absent.failure if absent else Failure("worker_lost", account=part.account)
+    for arn in absent.gone:
+        store.entities.gone(read[arn][1], now)
+    for namesake in absent.namesakes:
+        store.entities.see(namesake, now)
+    take_back(desk, part.account)
+    return None
 
 
 def _elsewhere(desk: Desk, work: Callable[[A], R], value: A) -> R | None:
@@ -229,20 +264,21 @@ def read_group(desk: Desk, sweep_id: int, group: int) -> None:
 
 def _read(desk: Desk, sweep_id: int, mine: list[SweptAccount]) -> None:
     store = desk.store
-    batches: list[tuple[SweptAccount, list[Waiting], Order]] = []
+    batches: list[tuple[SweptAccount, list[Waiting]]] = []
     for part in mine:
         waiting = store.sweeps.waiting(sweep_id, part.account, _size(part, len(mine)))
         if waiting:
-            batches.append((part, waiting, _order(desk, part, waiting)))
+            batches.append((part, waiting))
     if batches:
-        answers = _elsewhere(desk, carry_out, tuple(order for _, _, order in batches))
+        orders = parcels.pack((_order(desk, part, waiting) for part, waiting in batches), size=1)
+        answers = _elsewhere(desk, carry_out, orders)
         if answers is None:
-            for part, _, _ in batches:
+            for part, _ in batches:
                 _not_now(desk, part, Failure("worker_lost", account=part.account))
             return
-        for (part, waiting, _), answer in zip(batches, answers, strict=True):
+        for (part, waiting), answer in zip(batches, answers, strict=True):
             _store(desk, part, waiting, answer)
-            if not answer.found:  # also where nothing was refused: it must not be asked again without a pause
+            if not answer.count:  # also where nothing was refused: it must not be asked again without a pause
                 limited = Failure(
                     Throttled.code, "iam:GenerateServiceLastAccessedDetails", account=part.account
                 )
@@ -310,38 +346,40 @@ def _order(desk: Desk, part: SweptAccount, waiting: list[Waiting]) -> Order:
 
 
 def _store(desk: Desk, part: SweptAccount, waiting: list[Waiting], answer: Answer) -> None:
-    """Write what came home: reports first, invisible; then, a few at a time, the reports, scores and counts together."""
+    """Write what came home, a few at a time: their rows first, invisible; then reports, scores and counts together."""
     store = desk.store
     snapshot = {w.entity.id: w.snapshot_id for w in waiting}
-    read = [(j, j.report) for j in answer.found if j.report is not None]
-    ids = store.reports.save_all([(report, snapshot[j.entity.id]) for j, report in read])
-    for n in range(0, len(read), _SOME):
-        some = [(j, i) for (j, _), i in zip(read[n : n + _SOME], ids[n : n + _SOME], strict=True)]
+    found, unread = answer.found(), list[Judged]()
+    while some := list(islice(found, _SOME)):
+        unread += [j for j in some if j.report is None]
+        read = [(j, j.report) for j in some if j.report is not None]
+        ids = store.reports.save_all([(report, snapshot[j.entity.id]) for j, report in read])
+        shown = [(j, i) for (j, _), i in zip(read, ids, strict=True)]
         with store.transaction():
-            store.reports.show_all([i for _, i in some])
-            store.scores.save([(part.account, j.scored(i)) for j, i in some])
-            done = [Settled(j.entity.id, Part.DONE, i) for j, i in some]
+            store.reports.show_all(ids)
+            store.scores.save([(part.account, j.scored(i)) for j, i in shown])
+            done = [Settled(j.entity.id, Part.DONE, i) for j, i in shown]
             store.sweeps.settle(part.sweep_id, part.account, done)
     if answer.rate:
         store.sweeps.paced(part.sweep_id, part.account, answer.rate, _box(part))
-    _note_unread(desk, part, waiting, answer)
+    _note_unread(desk, part, waiting, unread)
     log.info(
         "sweep.batch sweep=%d account=%s read=%d calls=%d throttles=%d rate=%.1f",
         part.sweep_id,
         part.account,
-        len(read),
+        answer.count - len(unread),
         answer.calls,
         answer.throttles,
         answer.rate,
     )
 
 
-def _note_unread(desk: Desk, part: SweptAccount, waiting: list[Waiting], answer: Answer) -> None:
+def _note_unread(desk: Desk, part: SweptAccount, waiting: list[Waiting], unread: list[Judged]) -> None:
     """Entities that are gone, and those that could not be read: again, or named once that was tried often enough."""
     store, now = desk.store, desk.clock()
     tries = {w.entity.id: w.tries for w in waiting}
-    gone = [j.entity for j in answer.found if j.gone]
-    failed = [(j.entity.id, j.failure) for j in answer.found if j.failure and not j.gone]
+    gone = [j.entity for j in unread if j.gone]
+    failed = [(j.entity.id, j.failure) for j in unread if j.failure and not j.gone]
     last = [(i, f) for i, f in failed if tries[i] + 1 >= TRIES or f.code not in WORTH_A_TRY]
     given_up = {i for i, _ in last}
     with store.transaction():

@@ -5,16 +5,18 @@ Everything here is handed over by value; no credentials, no settings with secret
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 from advisor.core.estate import Score
 from advisor.core.model import Entity, Failure, Report, Snapshot
 from advisor.core.removal import Keep
 from advisor.core.report import Rules, summarise
 from advisor.core.risk import score, weigh
-from advisor.edges import catalogue
+from advisor.edges import catalogue, parcels
 from advisor.edges.aws import Raw
-from advisor.edges.aws.batch import Batch, run_all
+from advisor.edges.aws.batch import Batch, BatchResult, run_all
+from advisor.edges.store.reports import Filed, filed
 
 GONE = "gone"
 """The code of an entity that was deleted meanwhile."""
@@ -32,10 +34,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What became of one entity: a report with what it came to, or why there is none."""
+    """What became of one entity: a report, as it is stored, with what it came to; or why there is none."""
 
     entity: Entity
-    report: Report | None = None
+    report: Filed | None = None
     score: Score | None = None
     failure: Failure | None = None
 
@@ -52,30 +54,42 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a batch found; entities that it did not get to are not in it, and `stopped` may say why.
+    """What a batch found of `count` entities; those that it did not get to are not in it, and `stopped` may say why.
 
     `rate` is calls a second and operation, for the next batch.
     """
 
-    found: tuple[Judged, ...]
+    count: int
+    packed: parcels.Parcels = field(repr=False)
     rate: float = 0.0
     calls: int = 0
     throttles: int = 0
     stopped: Failure | None = None
 
+    def found(self) -> Iterator[Judged]:
+        """What became of each, a few unpacked at a time."""
+        yield from parcels.unpack(self.packed)
 
-def carry_out(orders: tuple[Order, ...]) -> tuple[Answer, ...]:
-    """Read and judge batches of several accounts. Raises no AwsError: whatever AWS does is in the answers."""
+
+def carry_out(packed: parcels.Parcels) -> tuple[Answer, ...]:
+    """Read and judge batches of several accounts, by their packed orders.
+
+    Raises no AwsError: whatever AWS does is in the answers.
+    """
+    orders: list[Order] = list(parcels.unpack(packed))
     results = run_all([order.batch for order in orders])
-    return tuple(
-        Answer(
-            tuple(_judged(order, n, o) for n, o in enumerate(result.outcomes) if o is not None),
-            result.rate,
-            result.calls,
-            result.throttles,
-            result.stopped,
-        )
-        for order, result in zip(orders, results, strict=True)
+    return tuple(_answer(order, result) for order, result in zip(orders, results, strict=True))
+
+
+def _answer(order: Order, result: BatchResult) -> Answer:
+    found = [(n, outcome) for n, outcome in enumerate(result.outcomes) if outcome is not None]
+    return Answer(
+        len(found),
+        parcels.pack(_judged(order, n, outcome) for n, outcome in found),
+        result.rate,
+        result.calls,
+        result.throttles,
+        result.stopped,
     )
 
 
@@ -91,4 +105,4 @@ def _judged(order: Order, place: int, outcome: Raw | Failure) -> Judged:
         told = score(report, summary, weigh(summary, snapshot, catalogue.of_process()))
     except ValueError:  # a document that is no policy: this entity is named, the others are judged
         return Judged(entity, failure=Failure("unexpected", account=entity.account))
-    return Judged(entity, report, told)
+    return Judged(entity, filed(report), told)

@@ -27,6 +27,7 @@ from advisor.core.model import (
     Snapshot,
 )
 from advisor.edges.store import Store
+from advisor.edges.store.reports import filed
 from benchmarks.figures import Figure, percentile
 from benchmarks.iam_server import OWN, Scenario, serving
 from tests.sandbox import world as story
@@ -87,7 +88,7 @@ def _thinned() -> list[Figure]:
                 ServiceRow(f"service{k}", f"Amazon Service {k}", None if k % 3 else at) for k in range(42)
             )
             ids = store.reports.save_all(
-                [(Report(e.id, Granularity.SERVICE, at, at, rows), shots[e.id]) for e in seen]
+                [(filed(Report(e.id, Granularity.SERVICE, at, at, rows)), shots[e.id]) for e in seen]
             )
             store.reports.show_all(ids)
             best = ("iam", "kms", "s3", "ec2", "rds")

@@ -1,4 +1,4 @@
-"""How long a home's reads take in a large database, and what a change costs whose people are five hundred."""
+"""How long a home's reads and a digest's first take in a large database, and what a change costs whose people are five hundred."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from pathlib import Path
 
 from advisor.core.home import SHOWN
 from advisor.edges.store import Store
+from advisor.edges.store.digest_queries import Scope
 from advisor.edges.store.rows import stamp
 from benchmarks.figures import Figure, percentile
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+BEFORE = NOW - timedelta(days=7)
 PEOPLE, ENTITIES, REPORTS, SERVICES, TICKETS, KEEPS, REQUESTS = 500, 20_000, 25_000, 40, 8000, 2000, 60_000
 OWNER = "owner"
 STEPS = 60
@@ -35,6 +37,7 @@ def measure() -> list[Figure]:
         ]
         changed = [_change(store, n) for n in range(20)]
         everybody = _timed(lambda: store.homes.changed(NOW, everybody=True))
+        compared = [_timed(lambda: store.digests.read_since(Scope(("1",)), BEFORE)) for _ in range(20)]
         store.close()
     return [
         Figure("all reads of one home, median of 60 people", statistics.median(whole), "ms", 50),
@@ -45,6 +48,7 @@ def measure() -> list[Figure]:
         *lists,
         Figure("a ticket changes: whose homes are due, p99 of 20", percentile(changed, 0.99), "ms", 50),
         Figure("a sweep ends: 500 homes are due", everybody, "ms", 50),
+        Figure("a digest: who of 20,000 was read since, median of 20", statistics.median(compared), "ms", 50),
     ]
 
 

@@ -36,6 +36,7 @@ from advisor.core.model import Snapshot
 from advisor.core.report import Rules
 from advisor.desk import Desk
 from advisor.edges import config as settings
+from advisor.edges import parcels
 from advisor.edges import pool as pools
 from advisor.edges.aws import Aws
 from advisor.edges.aws.authorization import list_account
@@ -241,13 +242,14 @@ def _engine(desk: Desk, ids: list[str]) -> int:
         batches = [(a, s[start : start + BATCH]) for a, s in orders]
         shares = [
             desk.pool.submit(
-                sweeping.carry_out, tuple(_order(desk, a, s[n :: desk.pool.width], rules) for a, s in batches)
+                sweeping.carry_out,
+                parcels.pack((_order(desk, a, s[n :: desk.pool.width], rules) for a, s in batches), size=1),
             )
             for n in range(desk.pool.width)
         ]
         for share in as_completed(shares):
             for (account, _), answer in zip(batches, share.result(), strict=True):
-                good = [j for j in answer.found if j.report]
+                good = [j for j in answer.found() if j.report]
                 made = store.reports.save_all([(j.report, rows[j.entity.id]) for j in good if j.report])
                 with store.transaction():
                     store.reports.show_all(made)

@@ -92,6 +92,11 @@ class SweptAccount:
         """Entities that nothing is known of yet."""
         return self.total - self.done - self.failed - self.gone
 
+    @property
+    def is_unsure(self) -> bool:
+        """Whether all were read, and then nobody could see whether they were still the same entities."""
+        return self.state is Part.FAILED and bool(self.total) and not self.left and not self.failed
+
 
 @dataclass(frozen=True, slots=True)
 class Score:

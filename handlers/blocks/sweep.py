@@ -222,6 +222,7 @@ _BECAUSE = {
     "stuck": "AWS did not finish the report in time",
     "report_failed": "AWS ended the report as failed",
     "worker_lost": "the process that read it went away again and again",
+    "recreated": "deleted and created again meanwhile; the next sweep reads the new one",
     "unexpected": "something went wrong inside IAM Audit; its log says what",
 }
 
@@ -291,6 +292,7 @@ def _state(view: SweepView) -> Any:
         silent = sum(p.state is Part.FAILED and not p.total for p in view.parts)
         said = [words.some(view.unread, "entity was", "entities were") + " not read"] if view.unread else []
         said += [words.some(silent, "account") + " could not be listed at all"] if silent else []
+        said += [_UNSURE] if any(p.is_unsure for p in view.parts) else []
         parts = [
             kit.emoji("warning"),
             kit.text(" Partial", bold=True),
@@ -308,6 +310,9 @@ def _state(view: SweepView) -> Any:
     idle = f" {_idle(totals)}." if totals.idle else ""
     told = f"{words.some(totals.could_go, 'service')} could go in all.{idle}"
     return kit.section(*parts, kit.text(f"\n{told}"))
+
+
+_UNSURE = "not certain whose the reports are"
 
 
 def _idle(totals: Totals) -> str:
@@ -328,9 +333,8 @@ def _unread(view: SweepView) -> list[Any]:
 def _line(view: SweepView, part: SweptAccount) -> Any:
     name = words.account_name(Account(part.account, kit.clip(part.alias, 24)))
     if part.failure:
-        count = (
-            words.some(part.left + part.failed, "entity", "entities") if part.total else "nobody is listed"
-        )
+        unread = words.some(part.left + part.failed, "entity", "entities")
+        count = "nobody is listed" if not part.total else _UNSURE if part.is_unsure else unread
         return kit.section(kit.text(f"{name}, {count}: ", bold=True), kit.text(because(part.failure)))
     mine = [(e, f) for e, f in view.failures if e.account == part.account]
     reasons = sorted({because(f) for _, f in mine})

@@ -54,6 +54,19 @@ def build(aws: Aws, now: Any) -> None:
     aws.use(story.PROD, arn, "rds", now - timedelta(days=4))
 
 
+def made_anew(aws: Aws, name: str, *, again: bool = True) -> None:
+    """Delete a role of production with all it has, and make another of its name."""
+    iam = aws.client("iam", story.PROD)
+    for arn in [p["PolicyArn"] for p in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]]:
+        iam.detach_role_policy(RoleName=name, PolicyArn=arn)
+    for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+        iam.delete_role_policy(RoleName=name, PolicyName=policy)
+    trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    iam.delete_role(RoleName=name)
+    if again:
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+
+
 class Rehearsal:
     """A ticket prepared once, then carried out as often as a test likes, each time in the same world."""
 

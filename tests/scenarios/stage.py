@@ -20,6 +20,7 @@ from slack_sdk import WebClient
 
 from advisor.edges.aws import PATIENCE
 from advisor.edges.config import Config
+from advisor.edges.parcels import pack, unpack
 from advisor.edges.store import Store
 from advisor.edges.store.rows import stamp
 from bot import Bot, build
@@ -59,7 +60,7 @@ class Here:
         value = pickle.loads(pickle.dumps(value))  # as if it went to another process
         if isinstance(value, tuple):
             quick = {"looks_after": 0.0, "looks_every": 0.01, "begins_for": 2.0}
-            value = tuple(replace(order, batch=replace(order.batch, **quick)) for order in value)
+            value = pack(replace(order, batch=replace(order.batch, **quick)) for order in unpack(value))
         return AtOnce().submit(lambda: pickle.loads(pickle.dumps(work(value))))
 
 

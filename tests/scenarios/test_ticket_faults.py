@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from tests.scenarios.changes import (
     allow,
     approve,
     everything,
+    made_anew,
     quarantine,
     roll_back,
 )
@@ -203,14 +203,7 @@ def one_more_holder(aws: Aws) -> None:
 
 
 def recreated(aws: Aws) -> None:
-    iam = _iam(aws)
-    for arn in [p["PolicyArn"] for p in iam.list_attached_role_policies(RoleName=NAME)["AttachedPolicies"]]:
-        iam.detach_role_policy(RoleName=NAME, PolicyArn=arn)
-    for policy in iam.list_role_policies(RoleName=NAME)["PolicyNames"]:
-        iam.delete_role_policy(RoleName=NAME, PolicyName=policy)
-    trust = iam.get_role(RoleName=NAME)["Role"]["AssumeRolePolicyDocument"]
-    iam.delete_role(RoleName=NAME)
-    iam.create_role(RoleName=NAME, AssumeRolePolicyDocument=json.dumps(trust))
+    made_anew(aws, NAME)
 
 
 def protected(aws: Aws) -> None:

@@ -6,19 +6,17 @@ Tags and descriptions of customer managed policies come from GetPolicy, a call e
 
 from __future__ import annotations
 
-import pickle
 import time
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 
 from advisor.core.errors import AwsError, Missing, Transient
 from advisor.core.model import Entity, Failure, Kind, Policy, PolicyKind, Snapshot, aws_owned
+from advisor.edges import parcels
 from advisor.edges.aws import entities
 from advisor.edges.aws.batch import sessions_of
 from advisor.edges.aws.entities import Documents, entity_of, tags_of, text_of
@@ -29,9 +27,9 @@ from advisor.edges.aws.sessions import Access, Session
 PATIENT = 600.0
 """Seconds for which one call is made again while AWS limits the rate or does not answer."""
 
-_FILTERS = ["User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy"]
+_OWN = ["User", "Role", "Group", "LocalManagedPolicy"]
+_FILTERS = [*_OWN, "AWSManagedPolicy"]
 _LISTS = {Kind.ROLE: "RoleDetailList", Kind.USER: "UserDetailList", Kind.GROUP: "GroupDetailList"}
-_PACKED = 500
 _HANDS = 4
 
 Json = dict[str, Any]
@@ -47,14 +45,12 @@ class AccountListing:
     account: str
     read_at: datetime
     count: int = 0
-    packed: tuple[bytes, ...] = field(default=(), repr=False)
+    packed: parcels.Parcels = field(default=(), repr=False)
     failure: Failure | None = None
 
     def snapshots(self) -> Iterator[Snapshot]:
-        """Every snapshot, a few hundred unpacked at a time."""
-        for part in self.packed:
-            # Our own process or our own cluster packed it; whoever could change it runs our code already.
-            yield from pickle.loads(zlib.decompress(part))  # noqa: S301
+        """Every snapshot, a few unpacked at a time."""
+        yield from parcels.unpack(self.packed)
 
 
 def list_account(access: Access) -> AccountListing:
@@ -64,11 +60,42 @@ def list_account(access: Access) -> AccountListing:
         session = sessions_of(access).session(access.account)
         details = _read(session)
         _complete(session, details)
-        found = snapshots(details, now)
-        packed = tuple(_pack(found))
+        packed = parcels.pack(snapshots(details, now))
     except AwsError as error:
         return AccountListing(access.account, now, failure=error.failure())
     return AccountListing(access.account, now, details.count, packed)
+
+
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """Who was listed in an account: unique ids by ARN."""
+
+    access: Access
+    listed: dict[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Of a roll: ARNs that nobody has any more, and who has an ARN of another now; or why nobody can tell."""
+
+    gone: tuple[str, ...] = ()
+    namesakes: tuple[Entity, ...] = ()
+    failure: Failure | None = None
+
+
+def call_roll(roll: Roll) -> Absent:
+    """Read who is in an account once more. Raises no AwsError, as `list_account`; for any process to run."""
+    left, namesakes = dict(roll.listed), []
+    try:
+        session = sessions_of(roll.access).session(roll.access.account)
+        for page in _pages(session, _OWN):
+            for entity in _entities(session.account, page):
+                listed = left.pop(entity.arn, entity.unique_id)
+                if listed != entity.unique_id:
+                    namesakes.append(entity)
+    except AwsError as error:
+        return Absent(failure=error.failure())
+    return Absent(tuple(left), tuple(namesakes))
 
 
 @dataclass(slots=True)
@@ -102,13 +129,7 @@ def patiently(method: Method, permission: str, account: str, **parameters: objec
 def _read(session: Session) -> Details:
     rows: dict[Kind, list[Json]] = {kind: [] for kind in Kind}
     policies: dict[str, Json] = {}
-    for page in pages(
-        session.iam.get_account_authorization_details,
-        "iam:GetAccountAuthorizationDetails",
-        session.account,
-        ask=patiently,
-        Filter=_FILTERS,
-    ):
+    for page in _pages(session, _FILTERS):
         for kind, key in _LISTS.items():
             rows[kind] += page.get(key, [])
         for row in page.get("Policies", []):
@@ -116,6 +137,21 @@ def _read(session: Session) -> Details:
     rows[Kind.POLICY] = [row for arn, row in policies.items() if not aws_owned(arn)]
     managed = {arn: _managed(row) for arn, row in policies.items()}
     return Details(session.account, rows, policies, managed)
+
+
+def _pages(session: Session, what: list[str]) -> Iterator[Json]:
+    yield from pages(
+        session.iam.get_account_authorization_details,
+        "iam:GetAccountAuthorizationDetails",
+        session.account,
+        ask=patiently,
+        Filter=what,
+    )
+
+
+def _entities(account: str, page: Json) -> Iterator[Entity]:
+    for kind, key in {**_LISTS, Kind.POLICY: "Policies"}.items():
+        yield from (entity_of(account, kind, row) for row in page.get(key, []))
 
 
 def _complete(session: Session, details: Details) -> None:
@@ -239,9 +275,3 @@ class _Account:
             tags=tags_of(row),
             description=str(row.get("Description", "")),
         )
-
-
-def _pack(found: Iterable[Snapshot]) -> Iterator[bytes]:
-    rest = iter(found)
-    while part := tuple(islice(rest, _PACKED)):
-        yield zlib.compress(pickle.dumps(part, pickle.HIGHEST_PROTOCOL), level=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -24,6 +24,9 @@ RENEW_BEFORE = timedelta(minutes=10)
 """A session is given up this long before its credentials end, so that no report is begun that it could not read."""
 
 _LISTED_FOR = timedelta(minutes=15)
+
+_CLIENTS = 32
+"""Accounts whose boto3 client is kept: half a megabyte each, in objects that Python's collector walks again and again."""
 
 PATIENCE = 20.0
 """Seconds that a call waits for its answer, three times."""
@@ -94,7 +97,12 @@ class Session:
     id: str
     account: str
     iam: Any
-    ends_at: datetime | None = None
+    keys: Keys | None = None  # none in the bot's own account, where botocore finds them
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When its credentials end, where they do."""
+        return self.keys.ends_at if self.keys else None
 
 
 class Sessions:
@@ -127,6 +135,7 @@ class Sessions:
         self._making = threading.Lock()  # a boto3 session makes clients for one thread at a time
         self._locks: dict[str, threading.Lock] = {}
         self._open: dict[str, Session] = {}
+        self._lately: dict[str, None] = {}  # accounts that were asked for, the last one last
         self._boto: Any = None
         self._identity = identity  # where it is known already, nobody is asked
         self._serial = 0
@@ -189,11 +198,25 @@ class Sessions:
             lock = self._locks.setdefault(account, threading.Lock())
         with lock:
             known = self._open.get(account)
-            if known and (known.ends_at is None or known.ends_at - RENEW_BEFORE > self._clock()):
-                return known
-            made = self._begin(account)
-            self._open[account] = made
-            return made
+            if known is None or (known.ends_at and known.ends_at - RENEW_BEFORE <= self._clock()):
+                known = self._begin(account)
+            elif known.iam is None and known.keys:
+                known = replace(known, iam=self._iam_of(known.keys))
+            self._keep(account, known)
+            return known
+
+    def _keep(self, account: str, session: Session) -> None:
+        """Let go of clients that nobody asked for lately. Their credentials stay: only those may read their reports."""
+        with self._making:
+            self._open[account] = session
+            self._lately.pop(account, None)
+            self._lately[account] = None
+            while len(self._lately) > _CLIENTS:
+                longest = next(iter(self._lately))
+                del self._lately[longest]
+                resting = self._open.get(longest)
+                if resting and resting.keys:
+                    self._open[longest] = replace(resting, iam=None)
 
     def forget(self, account: str) -> None:
         """Forget an account's session, and the boto3 session that read credentials for it."""
@@ -206,7 +229,7 @@ class Sessions:
         if account == identity.account:
             return Session(self._next_id(account), account, self.client("iam"))
         keys = self._assume(account)
-        return Session(self._next_id(account), account, self._iam_of(keys), keys.ends_at)
+        return Session(self._next_id(account), account, self._iam_of(keys), keys)
 
     def keys(self, account: str) -> Keys:
         """One set of credentials in an account that nothing renews. Raises what AssumeRole raises."""

@@ -14,6 +14,7 @@ from advisor.edges.store.digest_queries import Digests
 from advisor.edges.store.entities import Entities
 from advisor.edges.store.homes import Homes
 from advisor.edges.store.journal import Deliveries, Log, exported_rows, verify, verify_lines
+from advisor.edges.store.namesakes import Namesakes
 from advisor.edges.store.outbox import Outbox
 from advisor.edges.store.postings import Orders, Postings
 from advisor.edges.store.proofs import Proofs
@@ -53,6 +54,7 @@ class Store:
         self.presses = Presses(self._db)
         self.keeps = Keeps(self._db)
         self.sweeps = Sweeps(self._db)
+        self.namesakes = Namesakes(self._db)
         self.scores = Scores(self._db)
         self.questions = Questions(self._db)
         self.trends = Trends(self._db)

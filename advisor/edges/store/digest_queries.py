@@ -109,14 +109,22 @@ class Digests:
         count = self._db.row(f"SELECT count(*) AS n {where}", values)
         return [_next_of(r) for r in rows], int(count["n"]) if count else 0
 
-    def pairs(self, scope: Scope, since: datetime) -> list[Pair]:
-        """Entities that were read since, and before that: what can be compared."""
+    def read_since(self, scope: Scope, since: datetime) -> list[int]:
+        """The newest reports of entities that were read since: by number alone, there may be tens of thousands."""
+        rows = self._db.rows(
+            f"SELECT s.report_id FROM score s WHERE s.newest = 1 AND s.at > ? AND s.heaviest >= ? AND {scope.where}",
+            (stamp(since), scope.least, *scope.values),
+        )
+        return [r["report_id"] for r in rows]
+
+    def pairs(self, report_ids: Sequence[int], since: datetime) -> list[Pair]:
+        """Of some of these, those whose entity is still there and was read before that too: what can be compared."""
         rows = self._db.rows(
             "SELECT e.id AS thing, e.name, e.kind, e.account AS home, e.arn, s.report_id, s.risk, "
             "(SELECT o.report_id FROM score o WHERE o.entity_id = s.entity_id AND o.at <= ? ORDER BY o.at DESC LIMIT 1) "
             "AS before_id FROM score s JOIN entity e ON e.id = s.entity_id "
-            f"WHERE s.newest = 1 AND s.at > ? AND e.gone_at IS NULL AND s.heaviest >= ? AND {scope.where}",
-            (stamp(since), stamp(since), scope.least, *scope.values),
+            "WHERE s.report_id IN (SELECT value FROM json_each(?)) AND e.gone_at IS NULL",
+            (stamp(since), json.dumps(list(report_ids))),
         )
         return [
             Pair(_thing_of(r), r["before_id"], r["report_id"], r["risk"])

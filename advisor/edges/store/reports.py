@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from advisor.core.findings import Attempts
 from advisor.core.model import ActionRow, Granularity, Report, ServiceRow
-from advisor.edges.store.connection import Connection, Row
+from advisor.edges.store.connection import Connection, Row, Value
 from advisor.edges.store.rows import (
     action_of,
     dump_grants,
@@ -28,6 +28,48 @@ _SPACE = 1_000_000
 """Row ids set apart for a report's services before they are written, so that the actions can name them."""
 
 
+Values = tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A report as rows: made in any process, so that the one that may write them has the least to do."""
+
+    head: Values
+    services: tuple[Values, ...]
+    actions: tuple[tuple[Values, ...], ...]  # of each service
+
+
+def filed(report: Report) -> Filed:
+    """A report, ready to be stored."""
+    return Filed(
+        head=(
+            report.entity_id,
+            report.granularity.value,
+            stamp(report.created_at),
+            stamp(report.completed_at),
+            len(report.services),
+        ),
+        services=tuple(
+            (
+                s.namespace,
+                s.name,
+                maybe_stamp(s.last_at),
+                s.last_by,
+                s.region,
+                s.entities,
+                s.actions is not None,
+                dump_grants(s.grants),
+            )
+            for s in report.services
+        ),
+        actions=tuple(
+            tuple((a.name, maybe_stamp(a.last_at), a.last_by, a.region) for a in s.actions or ())
+            for s in report.services
+        ),
+    )
+
+
 class Reports:
     """Tables report, service and action."""
 
@@ -36,55 +78,35 @@ class Reports:
 
     def save(self, report: Report, snapshot_id: int | None) -> int:
         """Write a report's rows under an invisible report; `show` makes it visible with the state that needs it."""
-        return self.save_all([(report, snapshot_id)])[0]
+        return self.save_all([(filed(report), snapshot_id)])[0]
 
-    def save_all(self, reports: Sequence[tuple[Report, int | None]]) -> list[int]:
-        """The same for many: their rows share transactions."""
+    def save_all(self, reports: Sequence[tuple[Filed, int | None]]) -> list[int]:
+        """The same for many that are rows already: they share transactions."""
         ids = []
         with self._db.transaction():
             for report, snapshot_id in reports:
                 cursor = self._db.run(
-                    "INSERT INTO report (entity_id, granularity, snapshot_id, created_at, completed_at, granted) "
+                    "INSERT INTO report (entity_id, granularity, created_at, completed_at, granted, snapshot_id) "
                     "VALUES (?, ?, ?, ?, ?, ?)",
-                    (
-                        report.entity_id,
-                        report.granularity.value,
-                        snapshot_id,
-                        stamp(report.created_at),
-                        stamp(report.completed_at),
-                        len(report.services),
-                    ),
+                    (*report.head, snapshot_id),
                 )
                 ids.append(int(cursor.lastrowid or 0))
-        rows = [
-            (report_id * _SPACE + n, report_id, service)
-            for report_id, (report, _) in zip(ids, reports, strict=True)
-            for n, service in enumerate(report.services)
-        ]
+        made = [(report_id, report) for report_id, (report, _) in zip(ids, reports, strict=True)]
         self._db.bulk(
             _SERVICE,
             (
-                (
-                    row_id,
-                    report_id,
-                    s.namespace,
-                    s.name,
-                    maybe_stamp(s.last_at),
-                    s.last_by,
-                    s.region,
-                    s.entities,
-                    s.actions is not None,
-                    dump_grants(s.grants),
-                )
-                for row_id, report_id, s in rows
+                (report_id * _SPACE + n, report_id, *service)
+                for report_id, report in made
+                for n, service in enumerate(report.services)
             ),
         )
         self._db.bulk(
             _ACTION,
             (
-                (row_id, a.name, maybe_stamp(a.last_at), a.last_by, a.region)
-                for row_id, _, s in rows
-                for a in s.actions or ()
+                (report_id * _SPACE + n, *action)
+                for report_id, report in made
+                for n, actions in enumerate(report.actions)
+                for action in actions
             ),
         )
         return ids

@@ -55,12 +55,12 @@ _FINDINGS: TypeAdapter[AccountFindings] = TypeAdapter(AccountFindings)
 
 def stamp(at: datetime) -> str:
     """An aware time as `2026-11-24T09:12:00.000000Z`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def moment(text: str) -> datetime:
     """What `stamp` wrote."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    return datetime.fromisoformat(text)
 
 
 def maybe_stamp(at: datetime | None) -> str | None:
