@@ -42,7 +42,7 @@ def act(desk: Desk, press_id: int, person: Person) -> None:
         if word:
             refuse(desk, press, ticket, word)
         else:
-            desk.store.presses.settle(press.id, "done")
+            desk.store.presses.settle(press.id, "asked_for" if asks else "done")  # asking gives nothing back
 
 
 def allowed(desk: Desk, verb: Verb, ticket: Ticket, user: str, person: Person) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 from advisor import readings
-from advisor.core.home import SHOWN, AuditLine, Counts, Few, HomeView, Reader
+from advisor.core.home import DAYS, SHOWN, AuditLine, Counts, Few, HomeView, Reader
 from advisor.core.model import Request, Usage, Verdict
 from advisor.core.removal import Keep, Ticket
 from advisor.desk import Desk
@@ -38,6 +39,7 @@ def gather(desk: Desk, reader: Reader, member: Callable[[str], bool]) -> HomeVie
         sweeps=Few(tuple(sweeps[:SHOWN]), len(sweeps)),
         keeps=homes.keeps(reader.user, key, reader.tags, now),
         accounts=homes.accounts(),
+        numbers=desk.store.counted.numbers(now - timedelta(days=DAYS)),
     )
 
 

@@ -19,6 +19,7 @@ from advisor.edges.aws import Aws, Session
 from advisor.edges.config import Config
 from advisor.edges.schedule import now
 from advisor.edges.store import look, verify
+from advisor.edges.store.numbers import LOOSE, loose_of
 
 NEEDED = ("commands", "chat:write", "users:read", "channels:read")
 OPTIONAL = {
@@ -112,10 +113,29 @@ def _database(config: Config) -> Iterator[Line]:
         count, last, broken = verify(conn.execute("SELECT * FROM log ORDER BY id").fetchall())
         note = f"{count} rows, last hash {last[:16] or '–'}"
         yield "log", broken is None, note if broken is None else f"row {broken} was changed"
+        yield from _holds(conn)
     except sqlite3.Error as error:
         yield "database", False, str(error)
     finally:
         conn.close()
+
+
+def _holds(conn: sqlite3.Connection) -> Iterator[Line]:
+    """Holds that stand without their ticket, as each entity was read last."""
+    try:
+        found = [loose_of(r) for r in conn.execute(LOOSE).fetchall()]
+        count = conn.execute("SELECT count(*) FROM ticket WHERE state = 'held'").fetchone()[0]
+    except sqlite3.OperationalError:  # a database that the bot has not migrated yet
+        return
+    if not found:
+        yield "holds", True, f"{count} held, none without its ticket"
+    for one in found:
+        whose = f"{one.policy} on {one.kind} {one.entity} in {one.account}"
+        yield (
+            "holds",
+            False,
+            f"{whose}: no ticket holds it any more; look what misses it, then delete the policy by hand",
+        )
 
 
 def _aws(config: Config) -> Iterator[Line]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from advisor.core.estate import Cadence, Rhythm
 from advisor.core.model import Entity, Granularity, Kind, Report, ServiceRow
+from advisor.core.numbers import Loose, Numbers
 from advisor.core.removal import Plan
 from advisor.core.report import difference
 from advisor.core.risk import HIGH, MEDIUM
@@ -176,6 +177,8 @@ class Digest:
     unread: tuple[Unread, ...] = ()
     failed: int = 0  # entities that could not be read
     maker: str = ""  # why its maker may not audit any more, as a word
+    numbers: Numbers = field(default_factory=Numbers)  # since the last one
+    loose: tuple[Loose, ...] = ()  # holds that no ticket holds
     log_rows: int = 0
     log_hash: str = ""
 
@@ -188,7 +191,7 @@ class Digest:
     @property
     def quiet(self) -> bool:
         """Whether there is nothing to say: nothing changed, nothing waits, everything was read."""
-        asks = self.waiting or self.ending or self.unread or self.failed or self.maker
+        asks = self.waiting or self.ending or self.unread or self.failed or self.maker or self.loose
         return not self.changed and not asks
 
 

@@ -8,7 +8,11 @@ from typing import Generic, TypeVar
 
 from advisor.core.estate import Part, Schedule, SweepState
 from advisor.core.model import Account, Asked, Entity, Failure, RequestState
+from advisor.core.numbers import Numbers
 from advisor.core.removal import Keep, TicketState
+
+DAYS = 90
+"""So far back go the numbers of what was removed and came back."""
 
 SHOWN = 5
 """Lines of each list."""
@@ -159,6 +163,7 @@ class HomeView:
     sweeps: Few[SweepLine] = field(default_factory=Few)
     keeps: Few[KeepLine] = field(default_factory=Few)
     accounts: Few[SweptLine] = field(default_factory=Few)
+    numbers: Numbers = field(default_factory=Numbers)  # of the last DAYS, over all accounts
 
     def account(self, account_id: str) -> Account:
         """An account with its alias, where one is known."""

@@ -302,6 +302,12 @@ CREATE TABLE hit (
 CREATE INDEX hit_unsaid ON hit (ticket_id) WHERE said_at IS NULL AND closed_at IS NULL;
 """
 
+_NUMBERS = """
+CREATE INDEX log_verb ON log (verb, at);
+CREATE INDEX policy_hold ON policy (name) WHERE name >= 'iam-audit-hold-' AND name < 'iam-audit-hold.';
+CREATE INDEX policy_hold_managed ON policy (name) WHERE name >= 'IAMAudit-hold-' AND name < 'IAMAudit-hold.';
+"""
+
 
 @migrations()
 def m001_audits(db: Database) -> None:
@@ -343,6 +349,13 @@ def m005_hold(db: Database) -> None:
 def m006_watch(db: Database) -> None:
     """Tickets are watched for denied calls, which are kept one by one, and what of them is the ticket's doing."""
     for statement in _split(_WATCH):
+        db.execute(statement)
+
+
+@migrations()
+def m007_numbers(db: Database) -> None:
+    """What was removed and came back is counted by the log; holds are found by the names of policies."""
+    for statement in _split(_NUMBERS):
         db.execute(statement)
 
 

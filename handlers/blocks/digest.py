@@ -248,13 +248,17 @@ def _changed(told: Digest, room: Room) -> list[Any]:
             lines.append(_line(icon, label, "; ".join(found[: room.names]) + tail))
     if told.born:
         lines.append(_line("eyes", "New", words.some(told.born, "entity", "entities")))
+    if told.numbers:
+        lines.append(kit.labelled("In permissions: ", words.numbers(told.numbers)))
     if not lines:
         return []
     return [kit.rich(_head("What changed"), kit.bullets(lines))]
 
 
 def _waiting(view: DigestView, told: Digest, room: Room) -> list[Any]:
-    lines = []
+    lines = [said.loose(one, room.name) for one in told.loose[:2]]
+    if len(told.loose) > 2:
+        lines.append(kit.section(kit.text(f"and {len(told.loose) - 2:,} more holds without a ticket")))
     for one in [w for w in told.waiting if w.ticket_id not in _shown(view, told)]:
         icon, stands = said.stands(one, view.stands.get(one.ticket_id), room.name)
         link = view.links.get(one.ticket_id)

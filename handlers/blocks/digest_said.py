@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from advisor.core.digest import Change, Digest, Ended, Thing, Unread, Waiting
 from advisor.core.estate import Cadence, Rhythm, Schedule
 from advisor.core.model import Account
+from advisor.core.numbers import Loose
 from advisor.core.removal import TicketState
 from handlers.blocks import home_lines, kit, words
 
@@ -177,3 +179,9 @@ def maker(word: str) -> str:
     """What is said where whoever set it up may not audit any more."""
     state = "is deactivated" if word == "deactivated" else "may not audit any more"
     return f"Whoever set this digest up {state}. It goes on; an admin can change it or turn it off."
+
+
+def loose(one: Loose, limit: int) -> Any:
+    """A hold that no ticket holds: whose, which, what to do."""
+    text = f" {kit.clip(one.policy, 40)} still denies {one.kind} {kit.clip(one.entity, limit)} in {one.account} what a ticket held, and no ticket does: delete it by hand"
+    return kit.section(kit.emoji("warning"), kit.text(text))

@@ -13,7 +13,7 @@ from slack_sdk.models.blocks import Block, SectionBlock
 from slack_sdk.models.blocks.basic_components import ConfirmObject, PlainTextObject
 from slack_sdk.models.blocks.block_elements import ButtonElement
 
-from advisor.core.home import Few, HomeView, KeepLine, OwnedLine, TicketLine
+from advisor.core.home import DAYS, Few, HomeView, KeepLine, OwnedLine, TicketLine
 from handlers.blocks import home_lines as lines
 from handlers.blocks import kit, words
 from handlers.blocks.home_lines import Page
@@ -37,6 +37,7 @@ def home(page: Page) -> Json:
         *_keeps(page),
         *_accounts(page),
         kit.divider(),
+        *([kit.small(_numbers(view))] if view.numbers else []),
         kit.small(_rights(view)),
         _drawn(view.now, _all(view)),
     ]
@@ -215,6 +216,11 @@ def _welcome() -> list[Any]:
             ]
         ),
     ]
+
+
+def _numbers(view: HomeView) -> str:
+    """What the bot did in all accounts, and how much of it came back."""
+    return f"Permissions in {DAYS} days: {words.numbers(view.numbers)}."
 
 
 def _rights(view: HomeView) -> str:

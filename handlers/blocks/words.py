@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from advisor.core.model import Account, Entity, Failure, Finding, Granularity, Kind, Usage, Verdict, Why
+from advisor.core.numbers import Numbers
 from handlers.blocks.kit import NAME, clip
 
 DAYS = {
@@ -28,6 +29,13 @@ USE = {Usage.USED: "Used", Usage.STALE: "Stale", Usage.NEVER: "No attempt", Usag
 def some(count: int, one: str, many: str = "") -> str:
     """1 day, 3 days, 1,204 days"""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def numbers(found: Numbers) -> str:
+    """45 removed, 12 held now, 3 given back, 0 rolled back: 67 of 1,000 removed came back"""
+    said = f"{found.removed:,} removed, {found.held:,} held now, {found.given:,} given back, {found.rolled:,} rolled back"
+    rate = found.back_of_a_thousand
+    return said if rate is None else f"{said}: {rate:,} came back per 1,000 removed"
 
 
 def is_channel(conversation: str) -> bool:

@@ -15,6 +15,7 @@ from advisor.edges.store.entities import Entities
 from advisor.edges.store.homes import Homes
 from advisor.edges.store.journal import Deliveries, Log, exported_rows, verify, verify_lines
 from advisor.edges.store.namesakes import Namesakes
+from advisor.edges.store.numbers import Counted
 from advisor.edges.store.outbox import Outbox
 from advisor.edges.store.postings import Orders, Postings
 from advisor.edges.store.proofs import Proofs
@@ -70,6 +71,7 @@ class Store:
         self.reminders = Reminders(self._db)
         self.trail = Trails(self._db)
         self.watches = Watches(self._db)
+        self.counted = Counted(self._db)
         try:
             self.reports.sweep_unfinished()
             self.sweeps.begin_anew()
