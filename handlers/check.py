@@ -123,7 +123,7 @@ def _database(config: Config) -> Iterator[Line]:
 def _holds(conn: sqlite3.Connection) -> Iterator[Line]:
     """Holds that stand without their ticket, as each entity was read last."""
     try:
-        found = [loose_of(r) for r in conn.execute(LOOSE).fetchall()]
+        found = loose_of(conn.execute(LOOSE).fetchall())
         count = conn.execute("SELECT count(*) FROM ticket WHERE state = 'held'").fetchone()[0]
     except sqlite3.OperationalError:  # a database that the bot has not migrated yet
         return

@@ -67,7 +67,7 @@ def test_what_was_removed_and_came_back(writing: Stage) -> None:
     assert counted(stage).removed == 0
 
 
-def leave(aws: Aws, number: int) -> None:
+def leave(aws: Aws, number: int | str) -> None:
     """Somebody restored an older database: a hold stands, and its ticket is not known."""
     text = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]}
     aws.client("iam", story.PROD).put_role_policy(
@@ -111,3 +111,25 @@ def test_holds_are_found_by_an_index(writing: Stage) -> None:
 
     plan = [r["detail"] for r in writing.rows(f"EXPLAIN QUERY PLAN {LOOSE}")]
     assert not any(p.startswith("SCAN p") for p in plan), plan
+
+
+def test_a_ticket_of_that_number_on_another_entity_hides_nothing(
+    writing: Stage, aws: Aws, ready: pytest.MonkeyPatch
+) -> None:
+    """After a restored database numbers come round again."""
+    writing.restart(iam_audit_hold_days=7)
+    writing.ticket("role deploy-service-02")
+    writing.press("ticket.approve", user=story.CAROL)
+    leave(aws, 1)
+    writing.say(f"role {ROLE}")
+    (line,) = checked(1, "holds: ")
+    assert f"{INLINE}1 on role {ROLE}" in line
+
+
+def test_a_policy_that_only_begins_like_a_hold_is_somebody_s_own(
+    writing: Stage, aws: Aws, ready: pytest.MonkeyPatch
+) -> None:
+    """Nobody is told to delete it."""
+    leave(aws, "notes")
+    writing.say(f"role {ROLE}")
+    assert checked(0, "holds: ") == ["ok    holds: 0 held, none without its ticket"]

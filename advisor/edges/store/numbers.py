@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from advisor.core.hold import INLINE, MANAGED, ticket_of
@@ -28,9 +28,9 @@ LOOSE = f"""
 SELECT e.account, e.name AS entity, e.kind, p.name AS policy FROM policy p
 JOIN snapshot s ON s.id = p.snapshot_id JOIN entity e ON e.id = s.entity_id
 WHERE (p.name >= '{INLINE}' AND p.name < '{INLINE[:-1]}.' OR p.name >= '{MANAGED}' AND p.name < '{MANAGED[:-1]}.')
-AND p.group_name = '' AND e.gone_at IS NULL
+AND p.group_name = '' AND e.gone_at IS NULL AND e.kind <> 'policy'
 AND s.id = (SELECT max(id) FROM snapshot WHERE entity_id = e.id)
-AND NOT EXISTS (SELECT 1 FROM ticket t WHERE p.name IN ('{INLINE}' || t.id, '{MANAGED}' || t.id)
+AND NOT EXISTS (SELECT 1 FROM ticket t WHERE t.entity_id = e.id AND p.name IN ('{INLINE}' || t.id, '{MANAGED}' || t.id)
     AND (t.state IN ('applying', 'held', 'rolling_back', 'needs_human') OR t.changed_at >= s.read_at))
 ORDER BY e.account, e.name, p.name
 """
@@ -82,9 +82,13 @@ class Counted:
 
     def loose(self) -> tuple[Loose, ...]:
         """The holds that no ticket holds."""
-        return tuple(loose_of(r) for r in self._db.rows(LOOSE))
+        return loose_of(self._db.rows(LOOSE))
 
 
-def loose_of(row: Row) -> Loose:
-    """A row of LOOSE."""
-    return Loose(row["account"], row["entity"], row["kind"], row["policy"], ticket_of(row["policy"]) or 0)
+def loose_of(rows: Iterable[Row]) -> tuple[Loose, ...]:
+    """Rows of LOOSE, but for policies that only begin like a hold: those are somebody's own."""
+    return tuple(
+        Loose(r["account"], r["entity"], r["kind"], r["policy"], number)
+        for r in rows
+        if (number := ticket_of(r["policy"])) is not None
+    )
