@@ -16,6 +16,7 @@ from advisor.core.errors import AwsError, Invalid, Missing, Transient, Unreachab
 from advisor.core.hold import standing_hold
 from advisor.core.lifecycle import Event
 from advisor.core.model import Entity, Failure, Granularity, JobState, Report
+from advisor.core.numbers import permissions
 from advisor.core.removal import (
     Entry,
     Moved,
@@ -417,13 +418,32 @@ def _finish(desk: Desk, ticket: Ticket, plan: Plan, entries: tuple[Entry, ...]) 
             return False
         if event in {Event.HELD, Event.FINISHED}:
             watches.begin(desk, ticket, plan, held=event is Event.HELD)
-        store.log.add("bot", f"ticket.{event}", f"ticket {ticket.id}", now, entity=plan.basis.entity.arn)
+        _log(desk, ticket, plan, event)
         reply(desk, ticket, "ticket.event", ticket.id, what=event.value)
         if ticket.owner:
             tell(desk, ticket, "ticket.owner", ticket.owner, what=event.value)
         redraw(desk, ticket)
     log.info("ticket.%s ticket=%d", event, ticket.id)
     return False
+
+
+def _log(desk: Desk, ticket: Ticket, plan: Plan, event: Event) -> None:
+    """The end of a run, with how many permissions it moved: the numbers of digests and Home are sums of these rows."""
+    store, subject = desk.store, f"ticket {ticket.id}"
+    before = given_in_all(plan, ticket.given) if plan.hold else frozenset(ticket.given)
+    count = permissions(plan, ticket.given if event in {Event.HELD, Event.NARROWED} else before)
+    if event in {Event.GIVEN, Event.NARROWED}:
+        count -= permissions(plan, {*ticket.given, *ticket.wanted})
+    removed = any(row.verb == "ticket.finished" for row in store.log.about(subject))
+    store.log.add(
+        "bot",
+        f"ticket.{event}",
+        subject,
+        desk.clock(),
+        entity=plan.basis.entity.arn,
+        permissions=str(count),
+        of_removed="yes" if removed else "",
+    )
 
 
 def _finishing(ticket: Ticket, plan: Plan, entries: tuple[Entry, ...]) -> Event:

@@ -48,7 +48,7 @@ def gather(
         more=count - len(found),
         unread=tuple(_unread(desk, a) for a in unread),
         failed=sum(store.digests.unread(a.id)[1] for a in accounts if a not in unread),
-        numbers=store.counted.numbers(since, scope.accounts),
+        numbers=store.counted.numbers(since, scope.accounts, scope.tag),
         loose=tuple(x for x in store.counted.loose() if x.account in named),
         log_rows=rows,
         log_hash=last,

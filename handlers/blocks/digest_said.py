@@ -183,5 +183,5 @@ def maker(word: str) -> str:
 
 def loose(one: Loose, limit: int) -> Any:
     """A hold that no ticket holds: whose, which, what to do."""
-    text = f" {kit.clip(one.policy, 40)} still denies {one.kind} {kit.clip(one.entity, limit)} in {one.account} what a ticket held, and no ticket does: delete it by hand"
+    text = f" {kit.clip(one.policy, 40)} still denies {one.kind} {kit.clip(one.entity, limit)} in {one.account} what a ticket held, and no ticket does: look what misses it, then delete it"
     return kit.section(kit.emoji("warning"), kit.text(text))

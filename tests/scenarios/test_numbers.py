@@ -50,11 +50,11 @@ def test_what_was_removed_and_came_back(writing: Stage) -> None:
     assert counted(stage) == Numbers(removed=20)
     first = stage.card()["ts"]
     back(stage, first, "athena", "AmazonRDSFullAccess")
-    assert counted(stage) == Numbers(removed=20, given=1 + 9)
+    assert counted(stage) == Numbers(removed=20, given=1 + 9, back=10)
     stage.ticket(f"role {ROLE}")
     stage.press("ticket.approve", user=story.CAROL)
     back(stage, stage.card()["ts"])
-    assert counted(stage) == Numbers(removed=23, given=10, rolled=3)
+    assert counted(stage) == Numbers(removed=23, given=10, rolled=3, back=13)
     assert counted(stage, story.DEV) == Numbers()
     stage.restart(iam_audit_hold_days=7)
     stage.ticket("role deploy-service-02")
@@ -65,6 +65,31 @@ def test_what_was_removed_and_came_back(writing: Stage) -> None:
     assert f"In permissions: {said}" in flat(digests(stage)[-1])
     stage.now += timedelta(days=91)
     assert counted(stage).removed == 0
+
+
+def test_nothing_counts_twice(writing: Stage) -> None:
+    """Given back, then the rest rolled back; given back while held, then carried out; a hold lifted in parts."""
+    stage = writing
+    stage.ticket()
+    stage.press("ticket.approve", user=story.CAROL)
+    ts = stage.card()["ts"]
+    back(stage, ts, "athena", "AmazonRDSFullAccess")
+    back(stage, ts)
+    assert counted(stage) == Numbers(removed=20, given=10, rolled=10, back=20)
+    stage.restart(iam_audit_hold_days=7)
+    stage.ticket("role deploy-service-02")
+    stage.press("ticket.approve", user=story.CAROL)
+    ts = stage.card()["ts"]
+    back(stage, ts, "ecs")
+    assert counted(stage).held == 2
+    stage.press("ticket.finish", user=story.BOB, ts=ts)
+    assert counted(stage) == Numbers(removed=22, given=11, rolled=10, back=20)
+    stage.ticket(f"role {ROLE}")
+    stage.press("ticket.approve", user=story.CAROL)
+    ts = stage.card()["ts"]
+    back(stage, ts, "ecs")
+    back(stage, ts, "ecr", "logs")
+    assert counted(stage) == Numbers(removed=22, given=12, rolled=12, back=20)
 
 
 def leave(aws: Aws, number: int | str) -> None:

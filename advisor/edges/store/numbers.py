@@ -11,18 +11,24 @@ from advisor.core.numbers import Loose, Numbers
 from advisor.edges.store.connection import Connection, Row
 from advisor.edges.store.rows import stamp
 
-_QUARANTINE = "EXISTS (SELECT 1 FROM json_each(t.plan, '$.edits') WHERE json_extract(value, '$.treatment') = 'quarantine')"
-_PERMISSIONS = (
-    f"CASE WHEN {_QUARANTINE} THEN coalesce(json_extract(t.plan, '$.granted'), 0) "
-    "ELSE json_array_length(t.plan, '$.services') + json_array_length(t.plan, '$.actions') END"
-)
-_OF = "JOIN entity e ON e.id = t.entity_id AND (? IS NULL OR e.account IN (SELECT value FROM json_each(?)))"
-_KEYS = (
-    # A policy that came back whole counts its services, everything else one.
-    "SELECT coalesce(sum(coalesce((SELECT json_array_length(value, '$.out') FROM json_each(t.plan, '$.edits') "
-    "WHERE json_extract(value, '$.policy') = k.value AND json_extract(value, '$.treatment') "
-    "NOT IN ('edit', 'delete', 'version')), 1)), 0) AS n"
-)
+_SUMS = """
+SELECT
+    coalesce(sum(CASE WHEN l.verb = 'ticket.finished' THEN n END), 0) AS removed,
+    coalesce(sum(CASE WHEN l.verb IN ('ticket.given', 'ticket.narrowed') THEN n END), 0) AS given,
+    coalesce(sum(CASE WHEN l.verb = 'ticket.back' THEN n END), 0) AS rolled,
+    coalesce(sum(CASE WHEN l.verb <> 'ticket.finished' AND of_removed = 'yes' THEN n END), 0) AS back
+FROM (SELECT verb, CAST(substr(subject, 8) AS INTEGER) AS ticket_id, json_extract(detail, '$.of_removed') AS of_removed,
+    CAST(coalesce(json_extract(detail, '$.permissions'), 0) AS INTEGER) AS n FROM log
+    WHERE verb IN ('ticket.finished', 'ticket.given', 'ticket.narrowed', 'ticket.back') AND at > ?) l
+JOIN ticket t ON t.id = l.ticket_id JOIN entity e ON e.id = t.entity_id
+"""
+_HELD = """
+SELECT coalesce(sum(CASE l.verb WHEN 'ticket.held' THEN n ELSE -n END), 0) AS held
+FROM (SELECT verb, CAST(substr(subject, 8) AS INTEGER) AS ticket_id,
+    CAST(coalesce(json_extract(detail, '$.permissions'), 0) AS INTEGER) AS n FROM log
+    WHERE verb IN ('ticket.held', 'ticket.narrowed')) l
+JOIN ticket t ON t.id = l.ticket_id AND t.state = 'held' JOIN entity e ON e.id = t.entity_id
+"""
 
 LOOSE = f"""
 SELECT e.account, e.name AS entity, e.kind, p.name AS policy FROM policy p
@@ -43,42 +49,27 @@ class Counted:
     def __init__(self, db: Connection) -> None:
         self._db = db
 
-    def numbers(self, since: datetime, accounts: Sequence[str] | None = None) -> Numbers:
-        """What the bot carried out and gave back since then, in these accounts or in all; and what is held now."""
-        return Numbers(
-            removed=self._logged("ticket.finished", since, accounts),
-            held=self._held(accounts),
-            given=self._given(since, accounts),
-            rolled=self._logged("ticket.back", since, accounts),
-        )
+    def numbers(self, since: datetime, accounts: Sequence[str] | None = None, tag: str = "") -> Numbers:
+        """What the bot carried out and gave back since then, and what is held now; in all accounts unless some are named.
 
-    def _where(self, accounts: Sequence[str] | None) -> tuple[str | None, str]:
-        return (None if accounts is None else "some"), json.dumps(list(accounts or ()))
-
-    def _logged(self, verb: str, since: datetime, accounts: Sequence[str] | None) -> int:
-        row = self._db.row(
-            f"SELECT coalesce(sum({_PERMISSIONS}), 0) AS n FROM log l "
-            f"JOIN ticket t ON t.id = CAST(substr(l.subject, 8) AS INTEGER) {_OF} "
-            "WHERE l.verb = ? AND l.at > ? AND l.subject LIKE 'ticket %'",
-            (*self._where(accounts), verb, stamp(since)),
-        )
-        return int(row["n"]) if row else 0
-
-    def _held(self, accounts: Sequence[str] | None) -> int:
-        row = self._db.row(
-            f"SELECT coalesce(sum({_PERMISSIONS} - json_array_length(t.given)), 0) AS n FROM ticket t {_OF} "
-            "WHERE t.state = 'held'",
-            self._where(accounts),
-        )
-        return max(0, int(row["n"])) if row else 0
-
-    def _given(self, since: datetime, accounts: Sequence[str] | None) -> int:
-        row = self._db.row(
-            f"{_KEYS} FROM press p JOIN ticket t ON t.id = p.ticket_id {_OF}, json_each(p.services) k "
-            "WHERE p.verb IN ('rollback', 'giveback') AND p.outcome = 'done' AND p.created_at > ?",
-            (*self._where(accounts), stamp(since)),
-        )
-        return int(row["n"]) if row else 0
+        `tag` is K=V: only of entities that bear it.
+        """
+        where, values = ["1"], []
+        if accounts is not None:
+            where.append("e.account IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps(list(accounts)))
+        if tag:
+            key, _, value = tag.partition("=")
+            where.append(
+                "EXISTS (SELECT 1 FROM tag g WHERE g.entity_id = e.id AND g.key = ? AND g.value = ? COLLATE BINARY)"
+            )
+            values += [key, value]
+        limits = f" WHERE {' AND '.join(where)}"
+        row = self._db.row(_SUMS + limits, (stamp(since), *values))
+        held = self._db.row(_HELD + limits, tuple(values))
+        if row is None or held is None:
+            return Numbers()
+        return Numbers(row["removed"], held["held"], row["given"], row["rolled"], row["back"])
 
     def loose(self) -> tuple[Loose, ...]:
         """The holds that no ticket holds."""
